@@ -1,0 +1,170 @@
+import { record } from '../audit/index.ts'
+import {
+  cancelBatch,
+  copyFailedLines,
+  findAccount,
+  isTransferIdTaken,
+  lockPayer,
+  nextBatchId,
+  pauseBatch,
+  reserve,
+  type PurposeHandler,
+} from '../payments/index.ts'
+import type { Db, Tx } from '../platform/db.ts'
+import { Refusal } from '../platform/errors.ts'
+import type { Completion } from '../platform/http/idempotency.ts'
+import { newId, sha256, type BulkId } from '../platform/ids.ts'
+import { isFinal, type Bulk } from './batch.ts'
+import type { Maker } from './create.ts'
+import * as q from './sql.ts'
+import { progressView } from './view.ts'
+
+/** Cancelling or copying a million lines is one transaction; its own limit is ten minutes. */
+const TIMEOUT_MS = 600_000
+
+export type Act = { readonly bulk_id: string; readonly reason: string | null }
+
+const bulkOf = async (tx: Tx, maker: Maker, bulk_id: string): Promise<Bulk> => {
+  const bulk = await q.findBulk(tx, maker.organization_id, bulk_id)
+  if (bulk === undefined) throw new Refusal('BULK_NOT_FOUND')
+  return bulk
+}
+
+const note = (
+  tx: Tx,
+  maker: Maker,
+  action: string,
+  bulk_id: string,
+  detail: Record<string, string | number | null>,
+): Promise<void> =>
+  record(tx, { actor: maker.name, action, subject: bulk_id, organization_id: maker.organization_id, detail })
+
+const wrongState = (bulk: Bulk): Refusal =>
+  new Refusal('BULK_WRONG_STATE', { members: { state: bulk.state } })
+
+/**
+ * Cancels the lines that no worker has claimed; their money returns at once. Lines under way end by their own
+ * outcome. Refuses BULK_NOTHING_TO_CANCEL when every line is claimed or final.
+ */
+export const cancelBulk = (
+  db: Db,
+  maker: Maker,
+  act: Act,
+  handlers: Readonly<Record<string, PurposeHandler>>,
+  completion: Completion,
+): Promise<Bulk> =>
+  db.tx(
+    async (tx) => {
+      const { id } = await bulkOf(tx, maker, act.bulk_id)
+      const cancelled = await cancelBatch(tx, id, handlers)
+      await note(tx, maker, 'bulk.cancelled', act.bulk_id, { cancelled, reason: act.reason })
+      return answer(tx, maker, act.bulk_id, completion)
+    },
+    { timeout_ms: TIMEOUT_MS },
+  )
+
+/** Stops claiming new lines, or goes on. What it already is, it stays; a final batch is refused. */
+export const pauseBulk = (
+  db: Db,
+  maker: Maker,
+  act: Act,
+  paused: boolean,
+  completion: Completion,
+): Promise<Bulk> =>
+  db.tx(async (tx) => {
+    const bulk = await bulkOf(tx, maker, act.bulk_id)
+    if (isFinal(bulk.state)) throw wrongState(bulk)
+    const changed = await pauseBatch(tx, bulk.id, paused, paused ? act.reason : null)
+    if (changed)
+      await note(tx, maker, paused ? 'bulk.paused' : 'bulk.resumed', act.bulk_id, { reason: act.reason })
+    return answer(tx, maker, act.bulk_id, completion)
+  })
+
+async function answer(tx: Tx, maker: Maker, bulk_id: string, completion: Completion): Promise<Bulk> {
+  const bulk = await bulkOf(tx, maker, bulk_id)
+  await completion.complete(tx, { status: 200, body: progressView(bulk) })
+  return bulk
+}
+
+export type Retry = {
+  readonly bulk_id: string
+  readonly transfer_ids: readonly string[] | null
+  readonly connection: { readonly id: string; readonly fee_cap: bigint }
+}
+
+/**
+ * A child batch of the FAILED lines, all of them or the named ones. The rail refused each of them, so they may be
+ * paid under new references. Refuses BULK_LINES_UNCERTAIN while a line is uncertain and no lines are named (or one
+ * of the named is), BULK_NOTHING_TO_RETRY, TRANSFER_NOT_FOUND and INSUFFICIENT_FUNDS.
+ */
+export const retryBulk = (db: Db, maker: Maker, retry: Retry, completion: Completion): Promise<BulkId> => {
+  const child = newId('bulk-')
+  return db.tx(
+    async (tx) => {
+      const bulk = await bulkOf(tx, maker, retry.bulk_id)
+      const account = await findAccount(tx, maker.organization_id, bulk.payer_account)
+      await lockPayer(tx, account)
+      if (retry.transfer_ids === null && bulk.uncertain > 0) throw new Refusal('BULK_LINES_UNCERTAIN')
+      if (retry.transfer_ids !== null) await checkNamed(tx, bulk, retry.transfer_ids)
+      const id = await nextBatchId(tx)
+      const { total, total_amount } = await copyFailedLines(
+        tx,
+        bulk.id,
+        id,
+        account,
+        retry.transfer_ids,
+      ).catch((error: unknown) => {
+        // Another retry, or another file, has taken these lines up.
+        throw isTransferIdTaken(error) ? new Refusal('FILE_DUPLICATES') : error
+      })
+      if (total === 0) throw new Refusal('BULK_NOTHING_TO_RETRY')
+      const { available } = await findAccount(tx, maker.organization_id, bulk.payer_account)
+      await reserve(tx, account, available, {
+        batch_id: id,
+        connection_id: retry.connection.id,
+        purpose: 'BULK_LINE',
+        fee_cap: retry.connection.fee_cap,
+        total,
+        total_amount,
+      })
+      await q.insertBulk(tx, childOf(bulk, { id, bulk_id: child, created_by: maker.name }))
+      await note(tx, maker, 'bulk.retried', retry.bulk_id, { child, total })
+      await note(tx, maker, 'bulk.created', child, { parent: retry.bulk_id, total })
+      const headers = { location: `/api/bulk-transfers/${child}/status` }
+      const body = { bulkTransferId: child, state: 'PENDING', parent: retry.bulk_id }
+      await completion.complete(tx, { status: 201, body, headers })
+      return child
+    },
+    {
+      timeout_ms: TIMEOUT_MS,
+      reread: async (reader) =>
+        (await q.findBulk(reader, maker.organization_id, child)) ? child : undefined,
+    },
+  )
+}
+
+const childOf = (
+  bulk: Bulk,
+  child: { readonly id: bigint; readonly bulk_id: BulkId; readonly created_by: string },
+): q.NewBulk => ({
+  ...child,
+  organization_id: bulk.organization_id,
+  account_id: bulk.account_id,
+  parent_id: bulk.id,
+  file_name: bulk.file_name,
+  file_sha256: null,
+  // A retry is not «the same list again»: it is known by its own id.
+  list_hash: sha256(child.bulk_id).toString('hex').slice(0, 32),
+  callback_url: bulk.callback_url,
+  callback_wanted: bulk.callback_wanted,
+  warnings: [],
+})
+
+async function checkNamed(tx: Tx, bulk: Bulk, transfer_ids: readonly string[]): Promise<void> {
+  for (const transfer_id of transfer_ids) {
+    const line = await q.findLine(tx, bulk.id, transfer_id)
+    if (line === undefined) throw new Refusal('TRANSFER_NOT_FOUND', { members: { transferId: transfer_id } })
+    if (line.status === 'UNCERTAIN')
+      throw new Refusal('BULK_LINES_UNCERTAIN', { members: { transferId: transfer_id } })
+  }
+}

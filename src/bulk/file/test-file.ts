@@ -1,0 +1,43 @@
+import { randomUUID } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll } from 'vitest'
+import { Refusal } from '../../platform/errors.ts'
+import { type FileLimits, type FileSummary, type ReadOptions, readRows } from './read-rows.ts'
+import type { Row } from './row.ts'
+
+/** A folder for this test file's own CSV files, deleted at its end. */
+export const scratch = mkdtempSync(join(tmpdir(), 'cauri-bulk-file-'))
+afterAll(() => rmSync(scratch, { recursive: true, force: true }))
+
+export const pathOf = (): string => join(scratch, `${randomUUID()}.csv`)
+
+export function fileOf(content: string | Buffer): string {
+  const path = pathOf()
+  writeFileSync(path, content)
+  return path
+}
+
+export const limits: FileLimits = { max_rows: 1_000_000, max_bytes: 268_435_456 }
+
+export async function readAll(
+  path: string,
+  options: ReadOptions & Partial<FileLimits> = {},
+): Promise<{ rows: Row[]; summary: FileSummary }> {
+  const reader = readRows(path, { ...limits, ...options }, options)
+  const rows: Row[] = []
+  for await (const chunk of reader) rows.push(...chunk)
+  return { rows, summary: reader.summary() }
+}
+
+/** What was refused, or an error when nothing was. */
+export async function refusalOf(attempt: Promise<unknown>): Promise<Refusal> {
+  try {
+    await attempt
+  } catch (error) {
+    if (error instanceof Refusal) return error
+    throw error
+  }
+  throw new Error('nothing was refused')
+}

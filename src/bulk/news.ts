@@ -1,0 +1,40 @@
+import { record } from '../audit/index.ts'
+import type { News } from '../payments/index.ts'
+import type { Tx } from '../platform/db.ts'
+import { statusView } from './view.ts'
+import * as q from './sql.ts'
+
+/** Adds to the outbox; the kind and its delivery are the app's to wire. */
+export type Announce = (
+  tx: Tx,
+  bulk_id: string,
+  fact: { readonly url: string; readonly organization_id: bigint; readonly result: object },
+) => Promise<void>
+
+/**
+ * What happens when lines of a batch are settled, in that transaction. The state itself is computed from the
+ * counters, so only the end needs writing down: in the trail, and, where the customer wants it, in the outbox.
+ */
+export const onSettled =
+  (announce: Announce) =>
+  async (tx: Tx, news: readonly News[]): Promise<void> => {
+    for (const { batch_id, finished } of news) {
+      if (!finished) continue
+      const bulk = await q.findBulkById(tx, batch_id)
+      if (bulk === undefined) continue // a single payout: its own purpose tells
+      const { organization_id, state, completed, failed, cancelled } = bulk
+      await record(tx, {
+        actor: 'engine',
+        action: 'bulk.finished',
+        subject: bulk.bulk_id,
+        organization_id,
+        detail: { state, completed, failed, cancelled },
+      })
+      if (bulk.callback_wanted && bulk.callback_url !== null)
+        await announce(tx, bulk.bulk_id, {
+          url: bulk.callback_url,
+          organization_id,
+          result: statusView(bulk),
+        })
+    }
+  }

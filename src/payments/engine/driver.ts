@@ -1,0 +1,251 @@
+import type { Answer } from '../../connectors/index.ts'
+import { unreachable } from '../../platform/errors.ts'
+import * as q from '../sql/drive.ts'
+import { fill, freeUnsent, holdPaused, sweep } from './claims.ts'
+import { openDrive, type Drive, type DriverDeps } from './drive.ts'
+import { readAnswer, type Sent } from './outcome.ts'
+import { nextStep } from './pursue.ts'
+import { recover } from './recover.ts'
+import type { Task } from './task.ts'
+
+/** Drives one connection to a rail, or stands by while another worker does. */
+export type Driver = {
+  readonly start: () => void
+  /** New work may be there: look now rather than at the next poll. */
+  readonly wake: () => void
+  /** Stops claiming, lets calls finish, settles, frees what was never sent. */
+  readonly stop: (deadline_ms: number) => Promise<void>
+  readonly driving: () => boolean
+}
+
+export function openDriver(deps: DriverDeps): Driver {
+  const drive = openDrive(deps)
+  let running: Promise<void> | undefined
+  let wake = (): void => undefined
+  const pump = (): void => {
+    while (maySend(drive)) {
+      const task = drive.queue.take()
+      if (task === undefined) break
+      void launch(drive, task).then(pump)
+    }
+    if (drive.more && drive.queue.length() < 2 * drive.window.size()) wake()
+    const { rate_per_s } = drive.settings
+    if (rate_per_s > 0 && drive.queue.length() > 0) pacing ??= setTimeout(paced, 1_000 / rate_per_s)
+  }
+  let pacing: NodeJS.Timeout | undefined
+  const paced = (): void => {
+    pacing = undefined
+    pump()
+  }
+
+  async function run(): Promise<void> {
+    let troubles = 0
+    while (!drive.stopping) {
+      let busy = false
+      try {
+        busy = await turn(drive, pump)
+        troubles = 0
+      } catch (error) {
+        // The loop itself must go on: the database may be away, or the rail; both come back.
+        if (troubles++ % 20 === 0)
+          drive.log.warn({ err: error, connection: drive.settings.id }, 'the driver waits')
+        await sleep(Math.min(drive.settings.poll_ms * troubles, drive.settings.lease_ms / 5))
+      }
+      if (!busy && !drive.stopping) await Promise.race([sleep(drive.settings.poll_ms), woken()])
+    }
+  }
+  const woken = (): Promise<void> =>
+    new Promise((resolve) => {
+      wake = resolve
+    })
+
+  return {
+    start: () => void (running ??= run()),
+    wake: () => wake(),
+    driving: () => drive.lease.safe(),
+    async stop(deadline_ms) {
+      const until = performance.now() + deadline_ms
+      drive.stopping = true
+      wake()
+      await running
+      await freeUnsent(drive, () => true)
+      while (drive.in_flight > 0 && performance.now() < until - 1_500) await sleep(20)
+      await drive.settler.drain(Math.max(1_000, until - performance.now()))
+      await drive.lease.release()
+    },
+  }
+}
+
+/** One turn of the loop: keep the lease, recover, take work. Answers true when there may be more at once. */
+async function turn(drive: Drive, pump: () => void): Promise<boolean> {
+  const taken = await drive.lease.keep()
+  if (drive.lease.token() === 0n) {
+    // Another worker drives. What is still queued here was claimed under an older token: that worker recovers it.
+    drive.queue.remove(() => true)
+    drive.ranges.clear()
+    return false
+  }
+  if (taken || drive.habits === undefined) {
+    drive.habits = await drive.rail.probe()
+    await q.setMode(drive.db, drive.settings.id, drive.habits.mode)
+    const deps = { ...drive, habits: drive.habits }
+    while ((await recover(deps, drive.lease.token())) > 0) await drive.lease.keep()
+  }
+  if (drive.stop_because !== undefined) await rest(drive, drive.stop_because)
+  if (drive.lease.state() === 'STOPPED' && !(await mayTryAgain(drive))) return false
+  if (performance.now() - drive.swept_at >= drive.settings.poll_ms) {
+    drive.swept_at = performance.now()
+    await holdPaused(drive)
+    await sweep(drive)
+  }
+  drive.more = await fill(drive)
+  if (!drive.more && drive.in_flight + drive.queue.length() + drive.settler.backlog() === 0) drive.forget()
+  pump()
+  return drive.more
+}
+
+function maySend(drive: Drive): boolean {
+  if (drive.stopping || drive.stop_because !== undefined || !drive.lease.safe()) return false
+  const now = performance.now()
+  if (drive.in_flight >= Math.min(drive.window.size(), drive.breaker.allowed(now))) return false
+  if (drive.settler.backlog() > 8_000) return false
+  if (drive.settings.rate_per_s > 0) {
+    const step = 1_000 / drive.settings.rate_per_s
+    if (now < drive.rate_from) return false
+    drive.rate_from = Math.max(drive.rate_from + step, now - step)
+  }
+  return true
+}
+
+/** Asks the rail one thing, outside any transaction, and does with the answer what it means. */
+async function launch(drive: Drive, task: Task): Promise<void> {
+  const token = drive.lease.token()
+  const full = drive.in_flight + 1 >= drive.window.size()
+  drive.in_flight += 1
+  const started = performance.now()
+  let answer = await ask(drive, task)
+  note(drive, answer, performance.now() - started, full)
+  if (answer.kind === 'quoted' && task.kind === 'pay') {
+    // The rail made its reference: it is committed before the step that moves money.
+    const { rail_reference } = answer
+    const sent = { ...sentOf(task), rail_reference }
+    const outcome = readAnswer(drive.settings, sent, answer)
+    const committed = await new Promise<boolean>((resolve) =>
+      drive.settler.add(outcome, token, task.range, resolve),
+    )
+    const safe = committed && drive.lease.safe()
+    answer = safe
+      ? await drive.rail.confirm(task.order, rail_reference)
+      : { kind: 'unknown', because: 'the lease was over before the acceptance', said: {} }
+    // An acceptance that surely never left is still uncertain: the transfer waits at the rail.
+    if (answer.kind === 'unsent' || answer.kind === 'stop') answer = { ...answer, kind: 'unknown' }
+    finish(drive, { ...task, rail_reference }, token, answer, true)
+  } else finish(drive, task, token, answer, task.due !== undefined)
+  drive.in_flight -= 1
+  drive.queue.done(task)
+}
+
+/** A connector that throws is a bug, and a bug after a call left must not read as anything but «not known». */
+async function ask(drive: Drive, task: Task): Promise<Answer> {
+  try {
+    return await (task.kind === 'pay'
+      ? drive.rail.pay(task.order)
+      : drive.rail.find(task.order, task.rail_reference))
+  } catch (error) {
+    drive.log.error({ err: error, connection: drive.settings.id }, 'the connector broke')
+    return { kind: 'unknown', because: 'the connector broke', said: {} }
+  }
+}
+
+/** Only failures of the rail itself count: a payee who refuses is the rail at work. */
+function note(drive: Drive, answer: Answer, latency_ms: number, full: boolean): void {
+  const silent = answer.kind === 'unknown' && answer.said.http_status === undefined
+  const gateway = answer.kind === 'refused' && answer.said.http_status === 504
+  const busy = answer.kind === 'refused' && answer.reason === 'RAIL_BUSY'
+  const failed = silent || gateway || answer.kind === 'unsent'
+  drive.breaker.note(performance.now(), failed)
+  drive.window.note(latency_ms, failed || busy, full)
+}
+
+const sentOf = (task: Task): Sent => ({
+  batch_id: task.row.batch_id,
+  seq: task.row.seq,
+  attempt: task.row.attempt,
+  order: task.order,
+  rail_reference: task.rail_reference,
+  pursued: task.due !== undefined,
+  resent: task.resent,
+})
+
+function finish(drive: Drive, task: Task, token: bigint, answer: Answer, pursued: boolean): void {
+  if (answer.kind === 'unsent' || answer.kind === 'stop') {
+    // Nothing changed for the order: it waits with its reference, in front.
+    if (answer.kind === 'stop') drive.stop_because ??= answer.because
+    drive.queue.back(task)
+    return
+  }
+  const sent = { ...sentOf(task), pursued }
+  if (task.kind === 'pay') {
+    drive.settler.add(readAnswer(drive.settings, sent, answer), token, task.range)
+    return
+  }
+  if (task.due === undefined || drive.habits === undefined) throw new Error('a question without a pursuit')
+  const step = nextStep(drive.settings, drive.habits, task.due, sent, answer)
+  switch (step.kind) {
+    case 'settle':
+      drive.settler.add(step.outcome, token)
+      return
+    case 'ask-again':
+    case 'resend':
+      void askAgain(drive, task, task.due, token, step)
+      return
+    default:
+      unreachable(step)
+  }
+}
+
+/** Writes down when to ask again; or commits a resend and then queues the very same order. */
+async function askAgain(
+  drive: Drive,
+  task: Task,
+  due: q.DueRow,
+  token: bigint,
+  step:
+    | { readonly kind: 'ask-again'; after_ms: number; not_found: number; because: string }
+    | { readonly kind: 'resend' },
+): Promise<void> {
+  try {
+    if (step.kind === 'ask-again') {
+      await q.reschedule(drive.db, due.id, token, step.after_ms, { ...step, resent: due.resent })
+      return
+    }
+    const busy = 2 * drive.settings.timeout_ms
+    const change = { not_found: 0, resent: due.resent + 1, because: 'sent again under the same reference' }
+    if ((await q.reschedule(drive.db, due.id, token, busy, change)) === 1)
+      drive.queue.push({ ...task, kind: 'pay', due: { ...due, resent: due.resent + 1 }, resent: true })
+  } catch (error) {
+    // It comes due again by itself: taking it had already committed a later time.
+    drive.log.warn({ err: error, pursuit: String(due.id) }, 'a pursuit could not be rescheduled')
+  }
+}
+
+/** The rail says that something is wrong with us: stop, free what was not sent, tell the operator. */
+async function rest(drive: Drive, because: string): Promise<void> {
+  await freeUnsent(drive, () => true)
+  await drive.db.tx((tx) => q.stopConnection(tx, drive.settings.id, drive.lease.token(), because))
+  drive.log.error(
+    { connection: drive.settings.id, because },
+    'the rail refuses us; the connection is stopped',
+  )
+  drive.breaker.open(performance.now(), drive.settings.stop_ms)
+  drive.stop_because = undefined
+}
+
+/** After its rest, or at an operator's word, one line tries. */
+async function mayTryAgain(drive: Drive): Promise<boolean> {
+  if (drive.breaker.allowed(performance.now()) === 0) return false
+  await drive.db.tx((tx) => q.resumeConnection(tx, drive.settings.id))
+  return true
+}
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))

@@ -1,0 +1,73 @@
+import type { Db } from '../../platform/db.ts'
+import type { Log } from '../../platform/log.ts'
+import * as q from '../sql/drive.ts'
+import type { ConnectionSettings } from './connection.ts'
+
+/** The right to drive a connection, as far as this process can know it. */
+export type LeaseKeeper = {
+  /** 0 when this process does not drive. */
+  readonly token: () => bigint
+  /** True while something may be sent: fewer than two thirds of the lease have passed since the last renewal. */
+  readonly safe: () => boolean
+  readonly state: () => 'RUNNING' | 'STOPPED'
+  /** Takes or renews it when that is due; answers true when it was just taken. */
+  readonly keep: () => Promise<boolean>
+  readonly release: () => Promise<void>
+}
+
+/**
+ * Keeps the lease of one connection. The database's clock decides who drives; this process stops sending by its own
+ * clocks before the lease can be over: after a freeze (SIGSTOP, a paused machine) it wakes up unable to send.
+ */
+export function openLease(db: Db, log: Log, settings: ConnectionSettings, worker: string): LeaseKeeper {
+  let token = 0n
+  let renewed: Clocks | undefined
+  let state: 'RUNNING' | 'STOPPED' = 'RUNNING'
+
+  const since = (): number => (renewed === undefined ? Number.POSITIVE_INFINITY : elapsed(renewed))
+  const lose = (why: string): void => {
+    if (token !== 0n) log.warn({ connection: settings.id, token: String(token), why }, 'lease lost')
+    token = 0n
+    renewed = undefined
+  }
+  return {
+    token: () => token,
+    safe: () => token !== 0n && since() < (settings.lease_ms * 2) / 3,
+    state: () => state,
+    async keep() {
+      if (token !== 0n && since() < settings.lease_ms / 5) return false
+      // Read before the query leaves: the lease counts from the moment the database writes it, which is later.
+      const started = clocks()
+      if (token !== 0n) {
+        const lease = await q.renewLease(db, settings.id, worker, token, settings.lease_ms)
+        if (lease === undefined) lose('another worker drives, or it was over')
+        else {
+          renewed = started
+          state = lease.state
+        }
+        return false
+      }
+      const lease = await q.takeLease(db, settings.id, worker, settings.lease_ms)
+      if (lease === undefined) return false
+      token = lease.token
+      state = lease.state
+      renewed = started
+      log.info({ connection: settings.id, token: String(token), worker }, 'lease taken')
+      return true
+    },
+    async release() {
+      if (token === 0n) return
+      await q.releaseLease(db, settings.id, worker, token)
+      token = 0n
+      renewed = undefined
+    },
+  }
+}
+
+type Clocks = { readonly mono: number; readonly wall: number }
+const clocks = (): Clocks => ({ mono: performance.now(), wall: wallClock() })
+
+/** The monotonic clock may stand still while a machine is suspended, the wall clock may be set back: the later counts. */
+const elapsed = (from: Clocks): number => Math.max(performance.now() - from.mono, wallClock() - from.wall)
+// oxlint-disable-next-line no-restricted-properties -- the one process clock of the engine: it only ever stops sending
+const wallClock = (): number => Date.now()

@@ -1,0 +1,32 @@
+/**
+ * Payer accounts and the one engine that pays every outgoing franc. It promises that an order is paid at most once,
+ * that an outcome which is not known is never called failed, and that money is settled from the rows that changed. It
+ * never talks to a rail inside a transaction, and never knows why something is paid: a purpose's handler does.
+ */
+export {
+  accountStatement,
+  createAccount,
+  findAccount,
+  listAccounts,
+  topUp,
+  type NewAccount,
+  type PayerAccount,
+} from './account.ts'
+export {
+  cancelBatch,
+  copyFailedLines,
+  findUsedTransferIds,
+  isTransferIdTaken,
+  lockPayer,
+  nextBatchId,
+  pauseBatch,
+  reserve,
+  writeLines,
+  type NewLine,
+} from './batch.ts'
+export type { Connection, ConnectionSettings } from './engine/connection.ts'
+export { openDriver, type Driver } from './engine/driver.ts'
+export type { News, PurposeHandler } from './engine/settle.ts'
+export { attemptsOf, hint, hintLine } from './line.ts'
+export { confirmReview, listReviews, proposeReview, type ReviewRow } from './review.ts'
+export { ensureConnection } from './sql/drive.ts'

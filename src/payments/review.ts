@@ -1,0 +1,76 @@
+import { record } from '../audit/index.ts'
+import type { Tx } from '../platform/db.ts'
+import { brokenConstraint } from '../platform/db.ts'
+import { Refusal } from '../platform/errors.ts'
+import { currentToken, selectBatchInfo } from './sql/engine.ts'
+import * as q from './sql/reviews.ts'
+import type { Outcome } from './engine/outcome.ts'
+import { settle, type PurposeHandler } from './engine/settle.ts'
+
+export type { ReviewRow } from './sql/reviews.ts'
+export const listReviews = q.selectReviews
+
+/**
+ * One person says how a line in REVIEW ended, with a document that shows it. Nothing moves until another person
+ * confirms. Refuses REVIEW_NOT_FOUND, and REVIEW_WRONG_STATE once it was confirmed.
+ */
+export async function proposeReview(tx: Tx, proposal: Omit<q.Proposal, 'attempt'>): Promise<void> {
+  const line = await q.lockReview(tx, proposal.batch_id, proposal.seq)
+  if (line === undefined) throw new Refusal('REVIEW_NOT_FOUND')
+  const written = await q.upsertProposal(tx, { ...proposal, attempt: line.attempt })
+  if (written === 0) throw new Refusal('REVIEW_WRONG_STATE')
+  await record(tx, {
+    actor: proposal.by,
+    action: 'review.proposed',
+    subject: `line:${proposal.batch_id}:${proposal.seq}:${line.attempt}`,
+    detail: { outcome: proposal.outcome, evidence: proposal.evidence_name },
+  })
+}
+
+/**
+ * Another person confirms: the line becomes PAID or FAILED and its money moves, in this transaction. Refuses
+ * REVIEW_SAME_PERSON, REVIEW_NOT_FOUND, and REVIEW_WRONG_STATE when nothing was proposed.
+ */
+export async function confirmReview(
+  tx: Tx,
+  line: { readonly batch_id: bigint; readonly seq: number },
+  by: string,
+  handlers: Readonly<Record<string, PurposeHandler>>,
+): Promise<'PAID' | 'REFUSED'> {
+  const [batch] = await selectBatchInfo(tx, [line.batch_id])
+  if (batch === undefined) throw new Refusal('REVIEW_NOT_FOUND')
+  const open = (await q.selectReviews(tx, line.batch_id, line.seq, 1))[0]
+  if (open === undefined) throw new Refusal('REVIEW_NOT_FOUND')
+  const { attempt } = open
+  const confirmed = await q
+    .confirmProposal(tx, line.batch_id, line.seq, attempt, by)
+    .catch((error: unknown) => {
+      throw brokenConstraint(error) === 'payments_reviews_two_people'
+        ? new Refusal('REVIEW_SAME_PERSON')
+        : error
+    })
+  if (confirmed === undefined) throw new Refusal('REVIEW_WRONG_STATE')
+
+  const paid = confirmed.outcome === 'PAID'
+  const message = `closed by ${confirmed.proposed_by} and ${by}`
+  const outcome: Outcome = {
+    ...line,
+    attempt,
+    word: paid ? 'PAID' : 'FAILED',
+    pursued: true,
+    said: { message },
+    ...(paid ? {} : { code: 'REFUSED_AT_REVIEW', message }),
+  }
+  const changed = await settle(tx, {
+    connection_id: batch.connection_id,
+    token: await currentToken(tx, batch.connection_id),
+    outcomes: [outcome],
+    done_ranges: [],
+    batch: () => batch,
+    handlers,
+  })
+  if (changed.length !== 1) throw new Refusal('REVIEW_WRONG_STATE')
+  const subject = `line:${line.batch_id}:${line.seq}:${attempt}`
+  await record(tx, { actor: by, action: 'review.confirmed', subject, detail: { outcome: confirmed.outcome } })
+  return confirmed.outcome
+}

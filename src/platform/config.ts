@@ -1,0 +1,199 @@
+import { homedir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { z } from 'zod'
+
+const port = z.coerce.number().int().min(0).max(65_535)
+const seconds = z.coerce.number().min(0).max(31_536_000)
+const count = z.coerce.number().int().min(1)
+const list = z.string().transform((text) => text.split(/[,\s]+/).filter((part) => part !== ''))
+const secondsList = z.string().transform((text, ctx) => {
+  const parts = text
+    .split(/[,\s]+/)
+    .filter((part) => part !== '')
+    .map(Number)
+  if (parts.some((part) => !(part >= 0))) ctx.addIssue('a list of seconds, such as 5,30')
+  return parts
+})
+const yes = z.enum(['yes', 'no']).transform((word) => word === 'yes')
+
+/** Every environment name that Cauri reads, with its default and its meaning (docs/reference/config.md is made of it). */
+export const schema = z.object({
+  CAURI_MODE: z
+    .enum(['sandbox', 'production'])
+    .default('sandbox')
+    .describe('sandbox: everything on loopback, with simulators and demo data; production: none of that'),
+  CAURI_HOME: z
+    .string()
+    .optional()
+    .describe(
+      'data folder: embedded database, uploads, simulator log (default .cauri, as root /var/lib/cauri)',
+    ),
+  CAURI_LANGUAGE: z
+    .enum(['fr', 'en'])
+    .default('fr')
+    .describe('language of problem documents when the caller does not ask for one'),
+  CAURI_EMBEDDED_IN_PRODUCTION: yes
+    .default(false)
+    .describe('yes allows the embedded PostgreSQL in production'),
+  CAURI_SANDBOX_TRUST: z
+    .enum(['on', 'off'])
+    .default('on')
+    .describe(
+      'on: unauthenticated loopback calls act as the demo organisation, and provider addresses must be loopback',
+    ),
+  HOST: z.string().default('127.0.0.1').describe('address that the API listens on'),
+  PORT: port.default(8000).describe('port of the API; 0 chooses a free one'),
+  SIMULATOR_PORT: port.default(4100).describe('control API of the simulators (sandbox)'),
+  SDK_PORT: port.default(4001).describe('simulated Mojaloop SDK scheme adapter (sandbox)'),
+  HUB_PORT: port.default(4040).describe('simulated Mojaloop hub (sandbox)'),
+  BACKEND_PORT: port
+    .optional()
+    .describe('listener for the SDK adapter’s backend calls and notifications; off unless set'),
+  DATABASE_URL: z
+    .string()
+    .optional()
+    .describe('a PostgreSQL 16 or newer; without it the embedded one is started'),
+  PUBLIC_URL: z
+    .url()
+    .optional()
+    .describe('address under which the world reaches the API; required in production'),
+  SECRET_KEY: z.string().min(32).optional().describe('signs what Cauri sends; required in production'),
+  FIELD_ENCRYPTION_KEY: z
+    .string()
+    .min(32)
+    .optional()
+    .describe('encrypts sensitive columns; required in production'),
+  CORS_ORIGINS: list.optional().describe('origins that browsers may call from (production)'),
+  ALLOWED_HOSTS: list.optional().describe('Host names that are served; all when absent'),
+  LOG_LEVEL: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
+    .default('info')
+    .describe('least level that is logged'),
+  UPLOAD_MAX_BYTES: count.default(268_435_456).describe('largest CSV file, bytes'),
+  UPLOAD_MAX_ROWS: count.default(1_000_000).describe('most rows in a CSV file'),
+  SAME_LIST_DAYS: seconds.default(20).describe('days within which the same list needs allow_duplicate=true'),
+  SAME_LIST_WARNING_DAYS: seconds.default(90).describe('days within which the same list gives a warning'),
+  SCHEME_ADAPTER_URL: z
+    .url()
+    .optional()
+    .describe('the Mojaloop SDK scheme adapter; when set, no Mojaloop simulator is started'),
+  MOJALOOP_MODE: z
+    .enum(['auto', 'two-phase', 'stepwise'])
+    .default('auto')
+    .describe('auto: asked of the adapter by a probe'),
+  MOJALOOP_FEE_CAP: z.coerce
+    .bigint()
+    .min(0n)
+    .default(0n)
+    .describe('fee accepted per line above its amount, minor units'),
+  MOJALOOP_TIMEOUT_S: seconds.default(100).describe('longest wait for one answer of the adapter'),
+  MOJALOOP_EXPIRY_S: seconds
+    .default(60)
+    .describe('how long a quote and a prepared transfer live at the rail'),
+  MOJALOOP_NOT_FOUND_AFTER_S: seconds
+    .default(90)
+    .describe('the rail’s own delay before «not found» means anything'),
+  MOJALOOP_QUERY_DELAYS_S: secondsList
+    .default([5, 15, 60, 300, 900, 3600])
+    .describe('pauses between queries about an uncertain line; the last one repeats'),
+  MOJALOOP_RETRY_DELAYS_S: secondsList
+    .default([5, 30])
+    .describe(
+      'pauses before each new attempt after a refusal that may pass; their number is the number of retries',
+    ),
+  MOJALOOP_REVIEW_AFTER_S: seconds
+    .default(86_400)
+    .describe('how long a line may stay uncertain before people must look'),
+  MOJALOOP_WINDOW: count.default(256).describe('most calls in flight'),
+  MOJALOOP_RATE_PER_S: seconds.default(0).describe('most calls started per second; 0: no limit'),
+  MOJALOOP_BREAKER_S: seconds
+    .default(5)
+    .describe('rest after five failures of the rail in a row, before one line tries'),
+  LEASE_S: seconds.default(15).describe('lease of the worker that drives a rail'),
+})
+
+export type Settings = z.output<typeof schema>
+export type Config = Settings & {
+  readonly home: string
+  /** Names from the old systems that are set and no longer mean anything. */
+  readonly retired: readonly string[]
+}
+
+const RETIRED = [
+  'REDIS_URL',
+  'CELERY_BROKER_URL',
+  'CELERY_RESULT_BACKEND',
+  'CELERY_BROKER',
+  'DEBUG',
+  'DJANGO_DEBUG',
+  'DJANGO_SETTINGS_MODULE',
+  'USE_SQLITE',
+]
+/** CAURI_ names that belong to the harness of tests and to child processes, never to an operator. */
+const OWN = new Set(['CAURI_CRASH'])
+
+/**
+ * Reads the environment once. Throws one error that lists everything that is wrong: unknown CAURI_ names, malformed
+ * values, secrets missing in production.
+ */
+export function readConfig(env: NodeJS.ProcessEnv): Config {
+  const source = withOldNames(env)
+  const faults = Object.keys(source)
+    .filter((name) => name.startsWith('CAURI_') && !Object.hasOwn(schema.shape, name) && !OWN.has(name))
+    .map((name) => `${name}: unknown name`)
+  const known = Object.keys(schema.shape).filter((name) => source[name] !== undefined && source[name] !== '')
+  const parsed = schema.safeParse(Object.fromEntries(known.map((name) => [name, source[name]])))
+  if (!parsed.success)
+    for (const issue of parsed.error.issues) faults.push(`${issue.path.join('.')}: ${issue.message}`)
+  if (parsed.success) faults.push(...missingInProduction(parsed.data), ...unsafeInSandbox(parsed.data))
+  if (!parsed.success || faults.length > 0)
+    throw new Error(`the configuration is not usable:\n  ${faults.join('\n  ')}`)
+  const retired = RETIRED.filter((name) => env[name] !== undefined)
+  return { ...parsed.data, home: homeOf(parsed.data), retired }
+}
+
+/** The seeds' environment names, understood: POSTGRES_* or DB_* make a DATABASE_URL, DJANGO_SECRET_KEY is SECRET_KEY. */
+function withOldNames(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const get = (name: string): string | undefined => env[`POSTGRES_${name}`] ?? env[`DB_${name}`]
+  const name = get('DB') ?? env['DB_NAME']
+  const sqlite = /^(true|1|yes)$/i.test(env['USE_SQLITE'] ?? '')
+  const out = { ...env }
+  if (env['DATABASE_URL'] === undefined && name !== undefined && !sqlite) {
+    const user = encodeURIComponent(get('USER') ?? 'postgres')
+    const password = encodeURIComponent(get('PASSWORD') ?? '')
+    out['DATABASE_URL'] =
+      `postgres://${user}:${password}@${get('HOST') ?? '127.0.0.1'}:${get('PORT') ?? '5432'}/${name}`
+  }
+  out['SECRET_KEY'] ??= env['DJANGO_SECRET_KEY']
+  if (out['CAURI_MODE'] !== 'production' && (out['SECRET_KEY'] ?? '').length < 32) delete out['SECRET_KEY']
+  return out
+}
+
+function missingInProduction(settings: Settings): string[] {
+  if (settings.CAURI_MODE !== 'production') return []
+  const needed = ['PUBLIC_URL', 'SECRET_KEY', 'FIELD_ENCRYPTION_KEY'] as const
+  const faults = needed
+    .filter((name) => settings[name] === undefined)
+    .map((name) => `${name}: required in production`)
+  if (settings.DATABASE_URL === undefined && !settings.CAURI_EMBEDDED_IN_PRODUCTION)
+    faults.push('DATABASE_URL: required in production (or CAURI_EMBEDDED_IN_PRODUCTION=yes)')
+  return faults
+}
+
+const LOOPBACK = /^(127(\.\d+){3}|\[::1\]|localhost)$/
+
+function unsafeInSandbox(settings: Settings): string[] {
+  if (settings.CAURI_MODE !== 'sandbox' || settings.CAURI_SANDBOX_TRUST === 'off') return []
+  const url = settings.SCHEME_ADAPTER_URL
+  if (url === undefined || LOOPBACK.test(new URL(url).hostname)) return []
+  return [
+    'SCHEME_ADAPTER_URL: not a loopback address; the sandbox trusts every local caller. Set CAURI_SANDBOX_TRUST=off or CAURI_MODE=production',
+  ]
+}
+
+function homeOf(settings: Settings): string {
+  if (settings.CAURI_HOME !== undefined) return resolve(settings.CAURI_HOME)
+  const root = process.getuid?.() === 0
+  // As root the database runs as another user, who cannot enter root's own folders.
+  return root && resolve('.').startsWith(homedir()) ? '/var/lib/cauri' : join(resolve('.'), '.cauri')
+}

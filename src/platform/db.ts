@@ -1,0 +1,215 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import pg from 'pg'
+import { from as copyFrom } from 'pg-copy-streams'
+import { Refusal } from './errors.ts'
+
+const types = new pg.TypeOverrides()
+types.setTypeParser(pg.types.builtins.INT8, BigInt)
+
+export type Sql = { readonly text: string; readonly values: unknown[] }
+
+/** Hand-written SQL with its parameters: sql`select … where id = ${id}`. Values never become text. */
+export const sql = (parts: TemplateStringsArray, ...values: unknown[]): Sql => ({
+  text: parts.reduce((text, part, i) => `${text}$${i}${part}`),
+  values,
+})
+
+const inTransaction = new AsyncLocalStorage<true>()
+
+/** Refuses what must not happen while row locks are held: the network, another transaction. */
+export function assertNoTransaction(doing: string): void {
+  if (inTransaction.getStore()) throw new Error(`${doing} inside a database transaction`)
+}
+
+/** Anything that can run a query; the method names say how many rows are expected. */
+export class Reader {
+  protected readonly client: pg.Pool | pg.PoolClient
+  readonly #query_timeout: number
+  constructor(client: pg.Pool | pg.PoolClient, query_timeout_ms = QUERY_TIMEOUT_MS) {
+    this.client = client
+    this.#query_timeout = query_timeout_ms
+  }
+  async many<T extends object>(query: Sql): Promise<T[]> {
+    return (await this.#send(query)).rows as T[]
+  }
+  async maybeOne<T extends object>(query: Sql): Promise<T | undefined> {
+    const rows = await this.many<T>(query)
+    if (rows.length > 1) throw new Error(`expected at most one row, got ${rows.length}: ${query.text}`)
+    return rows[0]
+  }
+  async one<T extends object>(query: Sql): Promise<T> {
+    const row = await this.maybeOne<T>(query)
+    if (row === undefined) throw new Error(`expected one row, got none: ${query.text}`)
+    return row
+  }
+  /** Runs a statement and answers how many rows it touched. */
+  async run(query: Sql): Promise<number> {
+    return (await this.#send(query)).rowCount ?? 0
+  }
+  #send(query: Sql): Promise<pg.QueryResult> {
+    const config: pg.QueryConfig & { query_timeout: number } = {
+      ...query,
+      query_timeout: this.#query_timeout,
+    }
+    return this.client.query(config)
+  }
+}
+
+/** An open transaction. Only `Db.tx` makes one, so a function that asks for a `Tx` cannot run outside. */
+export class Tx extends Reader {
+  readonly #pooled: pg.PoolClient
+  constructor(client: pg.PoolClient, query_timeout_ms?: number) {
+    super(client, query_timeout_ms)
+    this.#pooled = client
+  }
+  /** The sandbox's time at the start of this transaction: the database's clock plus the sandbox's offset. */
+  async now(): Promise<Date> {
+    return (await this.one<{ now: Date }>(sql`select cauri_now() as now`)).now
+  }
+  /** `copy … from stdin` in constant memory; the chunks are rows in COPY's text or csv form. */
+  async copyIn(statement: string, chunks: AsyncIterable<Buffer | string>): Promise<void> {
+    await pipeline(Readable.from(chunks, { objectMode: false }), this.#pooled.query(copyFrom(statement)))
+  }
+}
+
+/** The connection was lost while COMMIT was on its way: the outcome must be read again by key, never assumed. */
+export class CommitUnknown extends Error {
+  constructor(cause: unknown) {
+    super('the connection was lost during commit', { cause })
+    this.name = 'CommitUnknown'
+  }
+}
+
+export type TxOptions<T> = {
+  /**
+   * Called after a lost commit: answers the result when the transaction did commit (found by its own key), and
+   * undefined when nothing is found. Then the work runs again; its unique keys make a second commit impossible.
+   */
+  readonly reread?: (db: Reader) => Promise<T | undefined>
+  /** Own time limits for the few long transactions (an upload): milliseconds. */
+  readonly timeout_ms?: number
+}
+
+/** The server gives up first: a client's time-out must never be the first to know. */
+const STATEMENT_TIMEOUT_MS = 5_000
+const CLIENT_MARGIN_MS = 3_000
+const QUERY_TIMEOUT_MS = STATEMENT_TIMEOUT_MS + CLIENT_MARGIN_MS
+
+const RETRYABLE = new Set(['40001', '40P01'])
+const TRIES = 5
+
+export class Db extends Reader {
+  readonly #pool: pg.Pool
+  constructor(pool: pg.Pool) {
+    super(pool)
+    this.#pool = pool
+  }
+
+  /**
+   * Runs one use case in one transaction (READ COMMITTED). Retried on serialisation failure and deadlock (40001,
+   * 40P01), which is safe because no network can happen inside. Throws when nested.
+   */
+  async tx<T>(work: (tx: Tx) => Promise<T>, options: TxOptions<T> = {}): Promise<T> {
+    assertNoTransaction('db.tx')
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#once(work, options.timeout_ms)
+      } catch (error) {
+        // The one place that retries: a deadlock's victim, and a commit whose fate its own key tells.
+        if (attempt >= TRIES) throw error
+        if (error instanceof CommitUnknown) {
+          if (!options.reread) throw error
+          await pause(100 * attempt)
+          const found = await options.reread(this)
+          if (found !== undefined) return found
+        } else if (!RETRYABLE.has(sqlState(error))) throw error
+        await pause(Math.random() * 20 * attempt)
+      }
+    }
+  }
+
+  async #once<T>(work: (tx: Tx) => Promise<T>, timeout_ms: number | undefined): Promise<T> {
+    const client = await this.#pool.connect()
+    const limit = timeout_ms === undefined ? undefined : timeout_ms + CLIENT_MARGIN_MS
+    let lost: Error | undefined
+    const onError = (error: Error): void => void (lost = error)
+    client.on('error', onError)
+    try {
+      await client.query(timeout_ms === undefined ? 'begin' : beginLong(timeout_ms))
+      const result = await inTransaction.run(true, () => work(new Tx(client, limit)))
+      await client.query('commit').catch((error: unknown) => {
+        throw sqlState(error) === '' || isShutdown(error) ? new CommitUnknown(error) : error
+      })
+      return result
+    } catch (error) {
+      if (!lost && !(error instanceof CommitUnknown))
+        await client.query('rollback').catch((cause: unknown) => {
+          lost = cause instanceof Error ? cause : new Error(String(cause))
+        })
+      throw error
+    } finally {
+      client.off('error', onError)
+      client.release(lost)
+    }
+  }
+
+  async end(): Promise<void> {
+    await this.#pool.end()
+  }
+}
+
+const beginLong = (ms: number): string =>
+  `begin; set local statement_timeout = ${ms}; set local idle_in_transaction_session_timeout = ${ms}`
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+
+/** The SQLSTATE of a PostgreSQL error, or '' for anything else (a lost connection has none). */
+export const sqlState = (error: unknown): string =>
+  error instanceof pg.DatabaseError && error.code !== undefined ? error.code : ''
+
+/** 57P01–57P03 and class 08: the server went away; whether it committed is not known. */
+const isShutdown = (error: unknown): boolean => /^(57P0[123]|08)/.test(sqlState(error))
+
+/** The constraint that a statement broke, or ''. */
+export const brokenConstraint = (error: unknown): string =>
+  error instanceof pg.DatabaseError ? (error.constraint ?? '') : ''
+
+/** Turns the breach of a named constraint into a refusal; anything else is thrown as it came. */
+export function refuseOn(constraint: string, refusal: () => Refusal): (error: unknown) => never {
+  return (error) => {
+    throw brokenConstraint(error) === constraint ? refusal() : error
+  }
+}
+
+export type DbOptions = {
+  readonly url: string
+  /** Connections at most. */
+  readonly max?: number
+  /** Shown in pg_stat_activity. */
+  readonly name?: string
+  /** The role that statements run as: the application's has no update or delete on the ledger. */
+  readonly role?: string
+}
+
+/**
+ * A pool with the time limits of every session: the server gives up (5 s) before the client does (8 s), so that a
+ * client's time-out is never the first to know.
+ */
+export function openDb({ url, max = 10, name = 'cauri', role }: DbOptions): Db {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max,
+    application_name: name,
+    types,
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+    lock_timeout: 4_000,
+    idle_in_transaction_session_timeout: 10_000,
+    connectionTimeoutMillis: 5_000,
+    keepAlive: true,
+    ...(role === undefined ? {} : { options: `-c role=${role}` }),
+  })
+  pool.on('error', () => undefined) // an idle connection died; the next query gets a fresh one
+  return new Db(pool)
+}

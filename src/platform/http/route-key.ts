@@ -1,0 +1,46 @@
+import type { FastifyRequest } from 'fastify'
+import type { Actor } from '../context.ts'
+import type { Db } from '../db.ts'
+import {
+  beginIdempotent,
+  fingerprintOf,
+  idempotencyKeyOf,
+  withoutKey,
+  type Begun,
+  type Claim,
+  type StoredAnswer,
+} from './idempotency.ts'
+import type { Route, RouteIdempotency } from './route.ts'
+
+/** The Idempotency-Key of one call, from its claim to its answer. */
+export type OpenKey = {
+  /** Claims the key for a request whose fields are already known; answers the kept answer of an equal one. */
+  readonly begin: (fields: unknown) => Promise<StoredAnswer | undefined>
+  readonly forHandler: RouteIdempotency
+  /** Frees a key whose handler kept no answer. Answers what is kept when the effect did commit. */
+  readonly settle: () => Promise<StoredAnswer | undefined>
+}
+
+/** Refuses a malformed key at once. On a route that moves no money the header is not read. */
+export function openKey(route: Route, actor: Actor, request: FastifyRequest, db: Db): OpenKey {
+  const key = route.idempotent ? idempotencyKeyOf(request.headers['idempotency-key']) : undefined
+  const caller = actor.kind === 'organization' ? `organization:${actor.organization_id}` : actor.kind
+  const scope = `${caller} ${route.method} ${route.path}`
+  let claim: Claim = withoutKey
+
+  const begin = async (fingerprint: Buffer, options: { lease_s?: number } = {}): Promise<Begun> => {
+    if (key === undefined) return withoutKey
+    const begun = await beginIdempotent(db, { scope, key, fingerprint, ...options })
+    if (begun.kind === 'new') claim = begun
+    return begun
+  }
+  return {
+    begin: async (fields) => {
+      if (key === undefined) return undefined
+      const begun = await begin(fingerprintOf(fields))
+      return begun.kind === 'replay' ? begun.answer : undefined
+    },
+    forHandler: { key, begin, complete: (tx, answer) => claim.complete(tx, answer) },
+    settle: () => claim.release(),
+  }
+}

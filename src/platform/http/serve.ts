@@ -1,0 +1,260 @@
+import multipart from '@fastify/multipart'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Actor, Ctx } from '../context.ts'
+import { Refusal } from '../errors.ts'
+import type { SseStreams } from '../sse.ts'
+import type { StoredAnswer } from './idempotency.ts'
+import { languageOf } from './language.ts'
+import { refusalsOf, schemaOf } from './openapi.ts'
+import { strictMode } from './problem.ts'
+import { openKey, type OpenKey } from './route-key.ts'
+import { assertPlainJson } from './validation.ts'
+import { taken, type HandlerInput, type Route } from './route.ts'
+
+/** What serving a route needs besides the route. */
+export type Serving = {
+  readonly ctx: Ctx
+  readonly authenticate: (request: FastifyRequest) => Promise<Actor>
+  readonly sse: SseStreams
+  /** Aborted when the server stops. */
+  readonly stopping: AbortSignal
+  readonly body_timeout_ms: number
+  readonly answerTrouble: (error: unknown, request: FastifyRequest, reply: FastifyReply) => FastifyReply
+}
+
+type Actors = WeakMap<FastifyRequest, Actor>
+const anonymous: Actor = { kind: 'anonymous' }
+
+/** Registers the routes, the answer to a wrong method on their paths, and the one to unknown paths. */
+export async function addRoutes(
+  app: FastifyInstance,
+  routes: readonly Route[],
+  serving: Serving,
+): Promise<void> {
+  const actors: Actors = new WeakMap()
+  for (const route of routes) if (route.body !== 'stream') addRoute(app, route, serving, actors)
+  // Only these accept multipart/form-data: elsewhere it is an unsupported media type.
+  await app.register(async (uploads) => {
+    await uploads.register(multipart, {
+      limits: { fieldSize: 65_536, fields: 50, parts: 60, fileSize: serving.ctx.config.UPLOAD_MAX_BYTES },
+    })
+    for (const route of routes) if (route.body === 'stream') addRoute(uploads, route, serving, actors)
+  })
+  for (const [path, methods] of methodsByPath(routes)) refuseOtherMethods(app, path, methods, serving)
+  // Decided before the body is read: whatever is sent to an unknown path, the answer is 404.
+  app.addHook('onRequest', async (request) => {
+    if (!request.is404) return
+    await refuseStranger(request, serving)
+    throw new Refusal('NOT_FOUND')
+  })
+}
+
+function addRoute(app: FastifyInstance, route: Route, serving: Serving, actors: Actors): void {
+  const declared = refusalsOf(route)
+  app.route({
+    method: route.method,
+    url: route.path,
+    exposeHeadRoute: route.method === 'GET' && route.endless !== true,
+    schema: schemaOf(route),
+    config: { declared: route },
+    ...(route.body === 'stream' ? { bodyLimit: Number.MAX_SAFE_INTEGER } : {}),
+    onRequest: async (request, reply) => {
+      const actor = route.access === 'open' ? anonymous : await serving.authenticate(request)
+      if (route.access === 'organization' && actor.kind !== 'organization')
+        throw new Refusal('AUTHENTICATION_REQUIRED')
+      actors.set(request, actor)
+      if (route.body !== 'stream') limitBodyTime(request, reply, serving)
+    },
+    ...(route.body === undefined || route.body === 'stream' ? {} : { preValidation: checkBody }),
+    handler: async (request, reply) => {
+      const actor = actors.get(request) ?? anonymous
+      try {
+        return await answer(route, serving, actor, request, reply)
+      } catch (error) {
+        throw undeclared(error, route, declared.has.bind(declared), serving)
+      } finally {
+        if (route.body === 'stream') dropRest(request)
+      }
+    },
+  })
+}
+
+/** No body at all counts as an empty object, so that the schema says which fields are missing. */
+async function checkBody(request: FastifyRequest): Promise<void> {
+  request.body ??= {}
+  assertPlainJson(request.body)
+}
+
+/** A body that trickles in would hold its connection: after the limit the caller is told and cut. */
+function limitBodyTime(request: FastifyRequest, reply: FastifyReply, serving: Serving): void {
+  if (request.raw.complete || request.raw.headers['content-length'] === '0') return
+  const timer = setTimeout(() => {
+    if (reply.sent || request.raw.complete) return
+    reply.header('connection', 'close')
+    serving.answerTrouble(new Refusal('REQUEST_TOO_SLOW'), request, reply)
+  }, serving.body_timeout_ms)
+  timer.unref()
+  request.raw.once('end', () => clearTimeout(timer))
+  request.raw.once('close', () => clearTimeout(timer))
+}
+
+const DROP_MS = 30_000
+
+/**
+ * What the handler left unread of an upload is read and dropped, so that the caller gets the answer instead of a
+ * reset; not for longer than 30 s.
+ */
+function dropRest({ raw }: FastifyRequest): void {
+  if (raw.complete) return
+  raw.unpipe()
+  raw.resume()
+  const timer = setTimeout(() => raw.complete || raw.destroy(), DROP_MS)
+  timer.unref()
+  raw.once('close', () => clearTimeout(timer))
+}
+
+async function answer(
+  route: Route,
+  serving: Serving,
+  actor: Actor,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<unknown> {
+  const key = openKey(route, actor, request, serving.ctx.db)
+  const replay =
+    route.body === 'stream'
+      ? undefined
+      : await key.begin({ params: request.params, query: request.query, body: request.body })
+  if (replay !== undefined) return send(route, reply, replay, true)
+  try {
+    const said = await route.handle(
+      inputOf(serving, actor, key, request, reply) as HandlerInput<never, never, never>,
+    )
+    if (!('kind' in said)) {
+      await key.settle()
+      return await send(route, reply, said, false)
+    }
+    return said.kind === 'taken' ? reply : await send(route, reply, said.answer, true)
+  } catch (error) {
+    const stored = await key.settle()
+    if (stored === undefined) throw error
+    serving.ctx.log.warn(
+      { request_id: request.id, err: error },
+      'an effect was kept, the trouble came after it',
+    )
+    return send(route, reply, stored, false)
+  }
+}
+
+function inputOf(
+  { ctx, sse, stopping }: Serving,
+  actor: Actor,
+  key: OpenKey,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): HandlerInput<unknown, unknown, unknown> {
+  return {
+    ctx: { ...ctx, log: ctx.log.child({ request_id: request.id }) },
+    actor,
+    params: request.params,
+    query: request.query,
+    body: request.body,
+    request_id: request.id,
+    language: languageOf(request.headers['accept-language'], ctx.config.CAURI_LANGUAGE),
+    idempotency: key.forHandler,
+    get signal() {
+      return signalOf(reply, stopping)
+    },
+    openSse: () => sse.open(reply),
+    request,
+    reply,
+  }
+}
+
+function signalOf(reply: FastifyReply, stopping: AbortSignal): AbortSignal {
+  const controller = new AbortController()
+  const abort = (): void => controller.abort()
+  if (stopping.aborted) abort()
+  stopping.addEventListener('abort', abort, { once: true })
+  reply.raw.once('close', () => {
+    stopping.removeEventListener('abort', abort)
+    abort()
+  })
+  return controller.signal
+}
+
+async function send(
+  route: Route,
+  reply: FastifyReply,
+  { status, body, headers }: StoredAnswer,
+  replayed: boolean,
+): Promise<FastifyReply> {
+  const spec = route.response[status]
+  if (spec === undefined) throw new Error(`${route.method} ${route.path} does not declare status ${status}`)
+  if ('content' in spec) {
+    const types = Object.keys(spec.content)
+    if (types.length === 1 && types[0] !== undefined) reply.type(types[0])
+  }
+  if (replayed) reply.header('idempotency-replayed', 'true')
+  return reply
+    .code(status)
+    .headers({ ...headers })
+    .send(body)
+}
+
+/** A refusal that the route did not list is a bug: loud in tests, logged otherwise. */
+function undeclared(
+  error: unknown,
+  route: Route,
+  isDeclared: (code: Refusal['code']) => boolean,
+  serving: Serving,
+): unknown {
+  if (!(error instanceof Refusal) || isDeclared(error.code)) return error
+  const said = `${route.method} ${route.path} gave ${error.code}, which it does not list`
+  if (strictMode.on) return new Error(said, { cause: error })
+  serving.ctx.log.error({ code: error.code }, said)
+  return error
+}
+
+/** In production a stranger learns nothing of which paths exist. */
+async function refuseStranger(request: FastifyRequest, { ctx, authenticate }: Serving): Promise<void> {
+  if (ctx.config.CAURI_MODE !== 'production') return
+  if ((await authenticate(request)).kind === 'anonymous') throw new Refusal('AUTHENTICATION_REQUIRED')
+}
+
+/** The methods of each path; parameters count as equal whatever their names. */
+function methodsByPath(routes: readonly Route[]): ReadonlyMap<string, ReadonlySet<string>> {
+  const paths = new Map<string, { path: string; methods: Set<string> }>()
+  for (const { path, method, endless } of routes) {
+    const shape = path.replaceAll(/:[^/]+/g, ':')
+    const entry = paths.get(shape) ?? { path, methods: new Set<string>() }
+    paths.set(shape, entry)
+    entry.methods.add(method)
+    if (method === 'GET' && endless !== true) entry.methods.add('HEAD')
+  }
+  return new Map([...paths.values()].map(({ path, methods }) => [path, methods]))
+}
+
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
+
+function refuseOtherMethods(
+  app: FastifyInstance,
+  path: string,
+  allowed: ReadonlySet<string>,
+  serving: Serving,
+): void {
+  const others = METHODS.filter((method) => !allowed.has(method))
+  if (others.length === 0) return
+  app.route({
+    method: others,
+    url: path,
+    schema: { hide: true },
+    exposeHeadRoute: false,
+    onRequest: async (request, reply) => {
+      await refuseStranger(request, serving)
+      reply.header('allow', [...allowed, 'OPTIONS'].join(', '))
+      throw new Refusal('METHOD_NOT_ALLOWED')
+    },
+    handler: () => taken,
+  })
+}

@@ -1,0 +1,127 @@
+import type { Log } from './log.ts'
+
+/** Fans out the state of rows to whoever watches them, with one read per row however many watch. */
+export type Watch<S> = {
+  /**
+   * Calls `see` with the row's state soon (undefined: no such row), and again after each change. Answers the
+   * function that stops it.
+   */
+  readonly watch: (id: string, see: (state: S | undefined) => void) => () => void
+  /** News about one row: it is read again, at most once per `gap_ms`. */
+  readonly touch: (id: string) => void
+  /** News may have been missed: every watched row is read again. */
+  readonly touchAll: () => void
+  /** How many rows are watched. */
+  readonly count: () => number
+  readonly close: () => void
+}
+
+export type WatchOptions<S> = {
+  /** Plain JSON, compared by its text. */
+  readonly read: (id: string) => Promise<S | undefined>
+  readonly log: Log
+  /** Shortest time between two reads of one row: four a second. */
+  readonly gap_ms?: number
+  /** Every watched row is read this often even without news. */
+  readonly reread_ms?: number
+}
+
+type Seer<S> = { readonly see: (state: S | undefined) => void; seen: string | undefined }
+type Row<S> = {
+  readonly id: string
+  readonly seers: Set<Seer<S>>
+  timer: NodeJS.Timeout | undefined
+  reading: boolean
+  /** News came while it was being read. */
+  stale: boolean
+  read_at: number
+}
+
+/** Reads at once, so that a thousand watched rows do not take every connection of the pool. */
+const READS_AT_ONCE = 4
+
+/** Opens the hub. Resting watchers cost one timer together, and one read per row every `reread_ms`. */
+export function openWatch<S>(options: WatchOptions<S>): Watch<S> {
+  const { read, log, gap_ms = 250, reread_ms = 5_000 } = options
+  const rows = new Map<string, Row<S>>()
+  const queue: Row<S>[] = []
+  let running = 0
+
+  const touchRow = (row: Row<S>): void => {
+    if (row.reading) row.stale = true
+    else if (row.timer === undefined) {
+      const wait = Math.max(0, row.read_at + gap_ms - performance.now())
+      row.timer = setTimeout(enqueue, wait, row)
+    }
+  }
+  const enqueue = (row: Row<S>): void => {
+    row.timer = undefined
+    row.reading = true
+    queue.push(row)
+    if (running < READS_AT_ONCE) void work()
+  }
+  const work = async (): Promise<void> => {
+    running++
+    for (let row = queue.shift(); row !== undefined; row = queue.shift()) await readRow(row)
+    running--
+  }
+  const readRow = async (row: Row<S>): Promise<void> => {
+    row.stale = false
+    // A read that fails is tried again with the next round; the watchers keep what they have.
+    await read(row.id).then(
+      (state) => show(row, state),
+      (err: unknown) => log.warn({ err, id: row.id }, 'a watched row could not be read'),
+    )
+    row.reading = false
+    row.read_at = performance.now()
+    if (row.seers.size > 0 && row.stale) touchRow(row)
+  }
+  const touchAll = (): void => rows.forEach(touchRow)
+  const timer = setInterval(touchAll, reread_ms)
+  timer.unref()
+
+  return {
+    watch: (id, see) => {
+      const row = rows.get(id) ?? newRow<S>(id)
+      rows.set(id, row)
+      const seer: Seer<S> = { see, seen: undefined }
+      row.seers.add(seer)
+      touchRow(row)
+      return () => {
+        row.seers.delete(seer)
+        if (row.seers.size > 0) return
+        clearTimeout(row.timer)
+        if (rows.get(id) === row) rows.delete(id)
+      }
+    },
+    touch: (id) => {
+      const row = rows.get(id)
+      if (row !== undefined) touchRow(row)
+    },
+    touchAll,
+    count: () => rows.size,
+    close: () => {
+      clearInterval(timer)
+      for (const row of rows.values()) clearTimeout(row.timer)
+      rows.clear()
+    },
+  }
+}
+
+const newRow = <S>(id: string): Row<S> => ({
+  id,
+  seers: new Set(),
+  timer: undefined,
+  reading: false,
+  stale: false,
+  read_at: -Infinity,
+})
+
+function show<S>(row: Row<S>, state: S | undefined): void {
+  const text = JSON.stringify(state) ?? 'undefined'
+  for (const seer of row.seers) {
+    if (seer.seen === text) continue
+    seer.seen = text
+    seer.see(state)
+  }
+}

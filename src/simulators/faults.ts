@@ -1,0 +1,164 @@
+import { hash } from 'node:crypto'
+import { z } from 'zod'
+import { scenarioOf, scenarios } from './mojaloop/magic.ts'
+
+/** Where in a payment a fault acts. `all`: the single call that does everything. */
+export type Step = 'all' | 'party' | 'quote' | 'transfer' | 'status'
+
+/** Faults of the catalogue that amount to a scenario of the table of magic numbers. */
+const AS_SCENARIO: Readonly<Record<string, string>> = {
+  party_not_found: '000',
+  payee_limit_or_blocked: '019',
+  insufficient_float: 'insufficient_float',
+  currency_env_mismatch: 'currency_env_mismatch',
+  amount_mismatch: 'amount_mismatch',
+  pending_forever: '129',
+  late_success_after_expiry: '202',
+  name_mismatch: '301',
+  callback_lost: '006',
+  callback_duplicate: '409',
+  reversal_by_operator: '777',
+}
+
+/** Faults of the HTTP call itself. */
+export const callFaults = [
+  'init_lost_request',
+  'init_lost_response',
+  'http_500_after_accept',
+  'http_500_no_create',
+  'http_503_429',
+  'maintenance_window',
+  'token_expired_mid_flight',
+  'wrong_subscription_or_ip',
+  'waf_html_200',
+  'slow_responses',
+  'clock_skew',
+] as const
+export type CallFault = (typeof callFaults)[number]
+
+const kinds = [...callFaults, ...Object.keys(AS_SCENARIO), 'status_endpoint_lies']
+
+const ruleSchema = z
+  .strictObject({
+    rail: z.literal('mojaloop').default('mojaloop'),
+    operation: z.enum(['payout', 'status', 'any']).default('payout'),
+    kind: z.string(),
+    /** End of the payee's number. */
+    suffix: z.string().min(1).max(128).optional(),
+    /** Every nth call. */
+    nth: z.number().int().min(1).optional(),
+    probability: z.number().min(0).max(1).optional(),
+    seed: z.number().int().default(1),
+    /** How often it strikes at most. */
+    times: z.number().int().min(1).optional(),
+    /** Seconds of `slow_responses`, or of the lie of `status_endpoint_lies`. */
+    delay_s: z.number().min(0).max(86_400).optional(),
+  })
+  .superRefine((rule, ctx) => {
+    const choices = [rule.suffix, rule.nth, rule.probability].filter((choice) => choice !== undefined)
+    if (choices.length > 1)
+      ctx.addIssue({ code: 'custom', message: 'give one of suffix, nth, probability', path: ['suffix'] })
+    if (!kinds.includes(rule.kind) && !scenarios.has(rule.kind))
+      ctx.addIssue({
+        code: 'custom',
+        message: `not a fault of payouts through Mojaloop; one of ${kinds.join(', ')}, or a code such as "006"`,
+        path: ['kind'],
+      })
+  })
+
+export type Fault = z.output<typeof ruleSchema> & { readonly id: number; seen: number; hits: number }
+
+/** What strikes a call: a scenario in place of the ordinary one, or something done to the call. */
+export type Strike =
+  | { readonly kind: 'scenario'; readonly code: string }
+  | { readonly kind: CallFault | 'status_endpoint_lies'; readonly hit: number; readonly delay_s?: number }
+
+export type Faults = {
+  readonly add: (
+    input: unknown,
+  ) =>
+    | { readonly fault: Fault }
+    | { readonly faults: readonly { readonly pointer: string; readonly detail: string }[] }
+  readonly list: () => readonly Fault[]
+  /** Removes one, or all; gives how many went. */
+  readonly remove: (id?: number) => number
+  /** The first fault, in order of arrival, that strikes this call. Every rule that could act here counts the call. */
+  readonly strike: (step: Step, party: string) => Strike | undefined
+}
+
+/** The faults that tests and people inject. With the same rules and the same calls the same ones strike. */
+export function openFaults(): Faults {
+  let rules: (Fault & { readonly calls: Map<string, number> })[] = []
+  let last_id = 0
+  return {
+    add: (input) => {
+      const parsed = ruleSchema.safeParse(input)
+      if (!parsed.success)
+        return {
+          faults: parsed.error.issues.map((issue) => ({
+            pointer: `/${issue.path.join('/')}`,
+            detail: issue.message,
+          })),
+        }
+      const fault = { ...parsed.data, id: ++last_id, seen: 0, hits: 0 }
+      rules.push({ ...fault, calls: new Map() })
+      return { fault }
+    },
+    list: () => rules.map(({ calls: _, ...fault }) => fault),
+    remove: (id) => {
+      const before = rules.length
+      rules = id === undefined ? [] : rules.filter((rule) => rule.id !== id)
+      return before - rules.length
+    },
+    strike: (step, party) => {
+      if (rules.length === 0) return undefined
+      let strike: Strike | undefined
+      for (const rule of rules)
+        if (actsAt(rule, step) && counts(rule, party) && strike === undefined) {
+          rule.hits += 1
+          strike = strikeOf(rule)
+        }
+      return strike
+    },
+  }
+}
+
+function actsAt(rule: Fault, step: Step): boolean {
+  const code = AS_SCENARIO[rule.kind] ?? (scenarios.has(rule.kind) ? rule.kind : undefined)
+  if (rule.kind === 'status_endpoint_lies') return step === 'status'
+  if (code === undefined) {
+    if (step === 'status') return rule.operation !== 'payout'
+    return rule.operation !== 'status' && (step === 'all' || step === 'transfer')
+  }
+  if (step === 'status' || rule.operation === 'status') return false
+  if (step === 'all') return true
+  const { party, quote, fee, overpaid, other_name } = scenarioOf(code)
+  if (party !== undefined || other_name !== undefined) return step === 'party'
+  if (quote !== undefined || fee !== undefined || overpaid !== undefined) return step === 'quote'
+  return step === 'transfer'
+}
+
+/**
+ * Chance depends on the seed, the payee and how many calls for that payee came before, not on the order in which
+ * concurrent calls happen to arrive: a campaign can be repeated.
+ */
+function counts(rule: Fault & { readonly calls: Map<string, number> }, party: string): boolean {
+  rule.seen += 1
+  if (rule.times !== undefined && rule.hits >= rule.times) return false
+  if (rule.suffix !== undefined) return party.endsWith(rule.suffix)
+  if (rule.nth !== undefined) return rule.seen % rule.nth === 0
+  if (rule.probability === undefined) return true
+  const call = (rule.calls.get(party) ?? 0) + 1
+  rule.calls.set(party, call)
+  const digest = hash('sha256', `${rule.seed}|${party}|${call}`, 'buffer')
+  return digest.readUInt32BE(0) / 4_294_967_296 < rule.probability
+}
+
+function strikeOf(rule: Fault): Strike {
+  const code = AS_SCENARIO[rule.kind] ?? (scenarios.has(rule.kind) ? rule.kind : undefined)
+  if (code !== undefined) return { kind: 'scenario', code }
+  const kind = rule.kind as CallFault | 'status_endpoint_lies'
+  return rule.delay_s === undefined
+    ? { kind, hit: rule.hits }
+    : { kind, hit: rule.hits, delay_s: rule.delay_s }
+}

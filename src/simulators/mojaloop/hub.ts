@@ -1,0 +1,213 @@
+import type { Clock } from '../clock.ts'
+import type { DurableLog } from '../durable-log.ts'
+import { otherLine, recordOf, transferLine } from './hub-records.ts'
+import type { LogLine, Refund, Transfer, TransferState } from './hub-records.ts'
+import { ilpPacketOf, sealOf } from './ilp.ts'
+import { modifiedRequest, scenarioOf } from './magic.ts'
+import type { ErrorInformation } from './magic.ts'
+
+/** An order to move money, as it reaches the hub. */
+export type Prepare = Omit<Transfer, 'at' | 'state' | 'done_at'>
+
+/** What the hub calls back: a state (with the fulfilment when there is one), or an error. */
+export type Notice =
+  | { readonly kind: 'state'; readonly transfer: Transfer; readonly fulfilment?: string }
+  | { readonly kind: 'error'; readonly error: ErrorInformation }
+
+export type Hub = {
+  /**
+   * Takes an order. `told` runs when the hub calls back, after what it says is in the durable log; perhaps never. The
+   * same id again never moves money again: the stored result is told, or 3106 when the order differs.
+   */
+  readonly prepare: (order: Prepare, told: (notice: Notice) => void) => void
+  /** What a query finds: nothing for an id that the hub does not know, or denies that it knows. */
+  readonly find: (id: string) => Transfer | undefined
+  readonly payerIndex: (from: Readonly<Record<string, unknown>>) => number
+  readonly payer: (index: number) => Readonly<Record<string, unknown>> | undefined
+  /** Everything that moved, oldest first. */
+  readonly paid: readonly (Transfer | Refund)[]
+  /** Takes a line of the log back at start. */
+  readonly replay: (line: LogLine) => void
+  /** After the last line: plans again what was still to come. */
+  readonly resume: () => void
+}
+
+export type HubWorld = {
+  readonly clock: Clock
+  /** The log may not be open yet while it is replayed. */
+  readonly log: () => DurableLog
+  readonly latency_ms: () => number
+}
+
+export function openHub(world: HubWorld): Hub {
+  const transfers = new Map<string, Transfer>()
+  const paid: (Transfer | Refund)[] = []
+  const waiters = new Map<string, ((notice: Notice) => void)[]>()
+  const payers = openPayers(world)
+
+  const finish = (transfer: Transfer, state: TransferState, logged: boolean): void => {
+    transfer.state = state
+    transfer.done_at = world.clock.now()
+    const line = logged
+      ? otherLine({ k: 'state', id: transfer.id, state, at: transfer.done_at })
+      : transferLine(transfer)
+    world.log().append(line, () => {
+      if (state === 'COMMITTED') paid.push(transfer)
+      tell(transfer)
+    })
+    if (state === 'COMMITTED') planReversal(transfer)
+  }
+  const tell = (transfer: Transfer): void => {
+    const told = waiters.get(transfer.id)
+    if (told === undefined) return
+    waiters.delete(transfer.id)
+    const notice = noticeOf(transfer)
+    for (const run of told) run(notice)
+  }
+  const planReversal = (transfer: Transfer): void => {
+    const after_s = scenarioOf(transfer.code).reversed_after_s
+    if (after_s === undefined) return
+    world.clock.at(transfer.done_at + after_s * 1000, () => {
+      const at = world.clock.now()
+      world
+        .log()
+        .append(otherLine({ k: 'refund', id: transfer.id, at }), () => paid.push({ of: transfer, at }))
+    })
+  }
+  const accept = (transfer: Transfer, told: (notice: Notice) => void): void => {
+    const scenario = scenarioOf(transfer.code)
+    const latency_ms = world.latency_ms()
+    const delay_ms = (scenario.commits_after_s ?? 0) * 1000 + latency_ms
+    const end = scenario.transfer === undefined ? 'COMMITTED' : 'ABORTED'
+    if (scenario.told !== 'never') waiters.set(transfer.id, [told])
+    if (delay_ms === 0) return finish(transfer, end, false)
+    world.log().append(transferLine(transfer))
+    if (delay_ms < Number.POSITIVE_INFINITY) world.clock.after(delay_ms, () => finish(transfer, end, true))
+    if (scenario.commits_after_s !== undefined && scenario.told === undefined)
+      world.clock.after(latency_ms, () => world.log().settled(() => tell(transfer)))
+  }
+  const again = (transfer: Transfer, order: Prepare, told: (notice: Notice) => void): void => {
+    if (!isSameOrder(transfer, order)) return told({ kind: 'error', error: modifiedRequest })
+    const scenario = scenarioOf(transfer.code)
+    if (
+      transfer.state !== 'RESERVED' ||
+      (scenario.commits_after_s !== undefined && scenario.told === undefined)
+    )
+      return world.log().settled(() => told(noticeOf(transfer)))
+    if (scenario.told === 'never') return
+    const others = waiters.get(transfer.id)
+    if (others === undefined) waiters.set(transfer.id, [told])
+    else others.push(told)
+  }
+  const prepare = (order: Prepare, told: (notice: Notice) => void): void => {
+    const known = transfers.get(order.id)
+    if (known !== undefined) return again(known, order, told)
+    const transfer: Transfer = { ...order, at: world.clock.now(), state: 'RESERVED', done_at: 0 }
+    transfers.set(order.id, transfer)
+    accept(transfer, told)
+  }
+  const find = (id: string): Transfer | undefined => {
+    const transfer = transfers.get(id)
+    const denied = transfer?.state === 'RESERVED' && scenarioOf(transfer.code).hidden === true
+    return denied ? undefined : transfer
+  }
+  const resume = (): void => {
+    const refunded = new Set(paid.map((entry) => ('of' in entry ? entry.of.id : undefined)))
+    for (const transfer of transfers.values()) {
+      const scenario = scenarioOf(transfer.code)
+      if (transfer.state === 'COMMITTED' && !refunded.has(transfer.id)) planReversal(transfer)
+      if (transfer.state !== 'RESERVED') continue
+      const due_ms = transfer.at + (scenario.commits_after_s ?? 0) * 1000
+      const end = scenario.transfer === undefined ? 'COMMITTED' : 'ABORTED'
+      if (due_ms < Number.POSITIVE_INFINITY) world.clock.at(due_ms, () => finish(transfer, end, true))
+    }
+  }
+  const replay = replayInto(transfers, paid, payers.learn)
+  return { prepare, find, payerIndex: payers.indexOf, payer: payers.get, paid, replay, resume }
+}
+
+/** Amounts, currency and party must be those of the first order; another condition alone cannot happen here. */
+const isSameOrder = (a: Prepare, b: Prepare): boolean =>
+  a.amount === b.amount && a.fee === b.fee && a.currency === b.currency && a.party === b.party
+
+/** What the hub says of a transfer, now or later: always the same for the same state. */
+export function noticeOf(transfer: Transfer): Notice {
+  const refusal = scenarioOf(transfer.code).transfer
+  if (transfer.state === 'ABORTED' && refusal !== undefined && refusal !== 'aborted')
+    return { kind: 'error', error: refusal }
+  if (transfer.state !== 'COMMITTED') return { kind: 'state', transfer }
+  return { kind: 'state', transfer, fulfilment: fulfilmentOfTransfer(transfer) }
+}
+
+/** The packet that was quoted for a transfer, made again. */
+export const packetOf = (transfer: Omit<Prepare, 'home' | 'payer'>): string =>
+  ilpPacketOf({
+    transaction_id: transfer.transaction_id === '' ? transfer.id : transfer.transaction_id,
+    party_type: transfer.party_type,
+    party: transfer.party,
+    fee: transfer.fee,
+  })
+
+/** The fulfilment that the payee gave, right or (scenario 008) wrong. */
+export function fulfilmentOfTransfer(transfer: Transfer): string {
+  const packet = packetOf(transfer)
+  return sealOf(scenarioOf(transfer.code).wrong_fulfilment === true ? `${packet}.` : packet).fulfilment
+}
+
+type Payers = {
+  readonly indexOf: Hub['payerIndex']
+  readonly get: Hub['payer']
+  readonly learn: (from: Readonly<Record<string, unknown>>) => void
+}
+
+/** Payers are few and repeat on every transfer: each is written once and named by its place. */
+function openPayers(world: HubWorld): Payers {
+  const list: Readonly<Record<string, unknown>>[] = []
+  const places = new Map<string, number>()
+  const learn = (from: Readonly<Record<string, unknown>>): void => {
+    places.set(JSON.stringify(from), list.length)
+    list.push(from)
+  }
+  return {
+    learn,
+    get: (index) => list[index],
+    indexOf: (from) => {
+      const text = JSON.stringify(from)
+      const known = places.get(text)
+      if (known !== undefined) return known
+      learn(from)
+      world.log().append(otherLine({ k: 'payer', from }))
+      return list.length - 1
+    },
+  }
+}
+
+function replayInto(
+  transfers: Map<string, Transfer>,
+  paid: (Transfer | Refund)[],
+  learnPayer: (from: Readonly<Record<string, unknown>>) => void,
+): (line: LogLine) => void {
+  const words = new Map<string, string>()
+  const known = (text: string): string => {
+    const word = words.get(text) ?? text
+    words.set(text, word)
+    return word
+  }
+  return (line) => {
+    if (line.k === 'payer') return learnPayer(line.from)
+    if (line.k === 'transfer') {
+      const transfer = recordOf(line, known)
+      transfers.set(transfer.id, transfer)
+      if (transfer.state === 'COMMITTED') paid.push(transfer)
+    }
+    if (line.k !== 'state' && line.k !== 'refund') return
+    const transfer = transfers.get(line.id)
+    if (transfer === undefined) return
+    if (line.k === 'refund') paid.push({ of: transfer, at: line.at })
+    else {
+      transfer.state = line.state
+      transfer.done_at = line.at
+      if (line.state === 'COMMITTED') paid.push(transfer)
+    }
+  }
+}

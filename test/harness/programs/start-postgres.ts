@@ -1,0 +1,6 @@
+/** Starts the embedded server of the folder given, says so on one line, and stops it on SIGTERM. */
+import { startPostgres } from '../../../src/platform/postgres/index.ts'
+
+const postgres = await startPostgres({ home: process.argv[2] ?? '' })
+console.log(`ready ${postgres.attached ? 'attached' : 'started'} ${postgres.url}`)
+process.once('SIGTERM', () => void postgres.stop().then(() => console.log('stopped')))
