@@ -1,5 +1,5 @@
 import { defineConfig } from 'vitest/config'
-import { Summary } from './test/harness/summary.ts'
+import { summary } from './test/harness/summary.ts'
 
 export default defineConfig({
   test: {
@@ -9,7 +9,7 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 20_000,
     hookTimeout: 60_000,
-    reporters: ['default', new Summary()],
+    reporters: ['default', summary()],
     coverage: { provider: 'v8', include: ['src/**/*.ts'], exclude: ['src/**/*.test.ts'] },
   },
 })

@@ -32,6 +32,9 @@ create function cauri_now() returns timestamptz language sql stable as
 $$ select now() + ahead from platform_clock $$;
 comment on function cauri_now is 'The time of this transaction: the database''s clock plus the sandbox''s offset. Deadlines use it; leases use clock_timestamp().';
 
+create function platform_advance_clock(seconds float8) returns interval language sql as
+$$ update platform_clock set ahead = ahead + seconds * interval '1 second' where seconds >= 0 returning ahead $$;
+
 -- Makes a table append-only, for its owner too.
 create function platform_append_only() returns trigger language plpgsql as $$
 begin

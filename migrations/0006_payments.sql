@@ -22,7 +22,8 @@ create table payments_connections (
   stopped_because text,
   stopped_at timestamptz,
   mode text,
-  -- A stop asks an operator's word; a time lets the rail be tried again by itself.
+  -- Stopped by a rail, it tries again by itself after a rest; stopped by a failed check, it waits for an operator.
+  needs_operator boolean not null default false,
   check ((state = 'STOPPED') = (stopped_because is not null)),
   check ((state = 'STOPPED') = (stopped_at is not null))
 );

@@ -12,11 +12,21 @@ const pinned = join(root, 'node_modules', '.bin', 'node')
 const node = existsSync(pinned) ? pinned : process.execPath
 const tool = (...path) => join(root, 'node_modules', ...path)
 
+const { FORCE_COLOR: _, NO_COLOR: __, ...env } = process.env
+
 /** The slow ones first. */
 const parts = {
   lint: [tool('oxlint', 'bin', 'oxlint'), '--format=unix'],
-  format: [tool('prettier', 'bin', 'prettier.cjs'), '--check', '--log-level=warn', '.'],
-  types: [tool('typescript', 'bin', 'tsc'), '--noEmit', '--pretty', 'false'],
+  format: [tool('prettier', 'bin', 'prettier.cjs'), '--check', '--log-level=warn', '--cache', '.'],
+  types: [
+    tool('typescript', 'bin', 'tsc'),
+    '--noEmit',
+    '--pretty',
+    'false',
+    '--incremental',
+    '--tsBuildInfoFile',
+    tool('.cache', 'types.tsbuildinfo'),
+  ],
   docs: [join(root, 'scripts', 'docs.ts'), '--check'],
   imports: [join(root, 'scripts', 'check-imports.mjs')],
   words: [join(root, 'scripts', 'check-words.mjs')],
@@ -45,10 +55,7 @@ if (failed.length > 0) process.exitCode = 1
 function runPart(name) {
   const begun = performance.now()
   return new Promise((resolve) => {
-    const child = spawn(node, parts[name], {
-      cwd: root,
-      env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: '' },
-    })
+    const child = spawn(node, parts[name], { cwd: root, env })
     const said = []
     child.stdout.on('data', (chunk) => said.push(chunk))
     child.stderr.on('data', (chunk) => said.push(chunk))

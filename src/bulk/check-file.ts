@@ -17,7 +17,13 @@ export async function checkFile(deps: CreateDeps, maker: Maker, upload: Upload) 
   const same = await checkSameList(deps.db, deps, account.id, summary.list_hash)
 
   const fees = deps.connection.fee_cap * BigInt(summary.total)
-  const errors: object[] = [...summary.errors, ...taken.repeated.errors, ...taken.used.errors].slice(0, 100)
+  const errors: Record<string, unknown>[] = [
+    ...summary.errors,
+    ...taken.repeated.errors,
+    ...taken.used.errors,
+  ]
+    .slice(0, 100)
+    .map((fault) => ({ ...fault }))
   let error_count = summary.error_count + taken.repeated.count + taken.used.count
   const add = (code: Refusal['code'], detail: string): void => {
     errors.push({ code, detail, pointer: '' })
@@ -37,7 +43,9 @@ export async function checkFile(deps: CreateDeps, maker: Maker, upload: Upload) 
     fees: toJson(fees),
     errors,
     error_count,
-    warnings: [...summary.warnings, ...(same === undefined ? [] : [same.warning])],
+    warnings: [...summary.warnings, ...(same === undefined ? [] : [same.warning])].map((warning) => ({
+      ...warning,
+    })),
     available: toJson(account.available),
   }
 }

@@ -29,4 +29,12 @@ export { openDriver, type Driver } from './engine/driver.ts'
 export type { News, PurposeHandler } from './engine/settle.ts'
 export { attemptsOf, hint, hintLine } from './line.ts'
 export { confirmReview, listReviews, proposeReview, type ReviewRow } from './review.ts'
-export { ensureConnection } from './sql/drive.ts'
+export { accountRoutes } from './routes.ts'
+export { checkPayments } from './check.ts'
+export {
+  ensureConnection,
+  holdConnections,
+  listConnections,
+  resumeConnection,
+  type ConnectionRow,
+} from './sql/drive.ts'

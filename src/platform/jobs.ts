@@ -10,6 +10,11 @@ export type QueueRules = {
   readonly retry_delay_s?: number
   /** A run that takes longer counts as failed, and is tried again. */
   readonly expire_s?: number
+  /**
+   * Whether a sent job wakes its workers at once (default). False for a queue that busy transactions send to: NOTIFY
+   * takes a lock of the whole database at commit.
+   */
+  readonly notify?: boolean
 }
 
 export type SendJob = {
@@ -116,7 +121,7 @@ async function declare(boss: PgBoss, name: string, rules: QueueRules): Promise<v
     retryDelayMax: HOUR_S,
     expireInSeconds: rules.expire_s ?? 300,
     deadLetter: DEAD,
-    notify: true,
+    notify: rules.notify ?? true,
   }
   await boss.createQueue(name, options)
   const { retryDelayMax: _fixed, ...changeable } = options

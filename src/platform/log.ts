@@ -9,7 +9,7 @@ export const maskPhone = (number: string): string =>
 /** Any run of 8 to 15 digits in a free text might be a phone number: it leaves the house masked. */
 export const maskNumbers = (text: string): string => text.replace(/\+?\d{8,15}/g, (run) => maskPhone(run))
 
-const SECRET = ['authorization', 'cookie', 'password', 'secret', 'token', 'access', 'refresh', 'code']
+const SECRET = ['authorization', 'cookie', 'password', 'secret', 'token', 'access', 'refresh', 'otp']
 const PARTY = [
   'phone',
   'party_identifier',
@@ -19,6 +19,18 @@ const PARTY = [
   'to',
   'from',
 ]
+
+/** What helps at night, and nothing else: the errors of libraries drag whole connections with them. */
+function plainError(error: unknown): object {
+  if (!(error instanceof Error)) return { message: String(error) }
+  const { name, message, stack } = error
+  const more = ['code', 'constraint', 'table', 'where'].flatMap((key) => {
+    const value: unknown = Reflect.get(error, key)
+    return typeof value === 'string' ? [[key, value]] : []
+  })
+  const cause = error.cause instanceof Error ? { cause: plainError(error.cause) } : {}
+  return { type: name, message: maskNumbers(message), stack, ...Object.fromEntries(more), ...cause }
+}
 
 /**
  * One JSON line per event: a constant message and fields. Secrets are dropped, phone numbers masked, bodies never
@@ -30,6 +42,7 @@ export const openLog = (level: string, destination?: pino.DestinationStream): Lo
       level,
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
+      serializers: { err: plainError },
       redact: {
         paths: [...SECRET, ...PARTY].flatMap((name) => [name, `*.${name}`]),
         censor: (value, path) =>

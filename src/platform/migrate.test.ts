@@ -54,17 +54,24 @@ test('files are applied once, in the order of their numbers', async () => {
 test('of eight starts at once one applies and the others wait', async () => {
   const [url, folder] = [await emptyDatabase(), folderWith(TWO)]
   const all = await Promise.all(Array.from({ length: 8 }, () => migrate(url, folder)))
-  expect(all.map(({ applied }) => applied.length).toSorted()).toEqual([0, 0, 0, 0, 0, 0, 0, 2])
+  expect(all.flatMap(({ applied }) => applied)).toEqual(Object.keys(TWO))
   expect(await cowries(url)).toEqual([1, 2])
 })
 
 test('a file that fails leaves nothing of itself, keeps those before it, and is named with its line', async () => {
   const bad = 'insert into cowries values (3);\ninsert into\n  cowry values (4);'
   const [url, folder] = [await emptyDatabase(), folderWith({ ...TWO, '0003_bad.sql': bad })]
-  await expect(migrate(url, folder)).rejects.toThrow(/^migration 0003_bad\.sql \(line 3\) failed: .*cowry/)
+  await expect(migrate(url, folder)).rejects.toThrow(/^migration 0003_bad\.sql failed: .*cowry.* \(line 3\)$/)
   expect(await cowries(url)).toEqual([1, 2])
   write(folder, { '0003_bad.sql': 'insert into cowries values (3);' })
   expect(await migrate(url, folder)).toEqual({ applied: ['0003_bad.sql'] })
+})
+
+test('a file and the note that it was applied are one transaction', async () => {
+  const hiding = 'insert into cowries values (3); alter table platform_migrations rename to hidden'
+  const [url, folder] = [await emptyDatabase(), folderWith({ ...TWO, '0003_hiding.sql': hiding })]
+  await expect(migrate(url, folder)).rejects.toThrow(/0003_hiding\.sql failed: .*platform_migrations/)
+  expect(await cowries(url)).toEqual([1, 2])
 })
 
 test('an applied file that has changed is refused before anything is applied', async () => {

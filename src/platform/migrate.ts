@@ -94,14 +94,18 @@ function pendingOf(migrations: readonly Migration[], applied: readonly Applied[]
 async function apply(client: pg.Client, { name, sha256, text }: Migration): Promise<void> {
   try {
     await client.query(`begin; set local lock_timeout = '5s'`)
-    await client.query(text)
+    await client.query(text).catch((cause: unknown) => {
+      throw new Error(`${messageOf(cause)}${lineOf(cause, text)}`, { cause })
+    })
     await client.query('insert into platform_migrations (name, sha256) values ($1, $2)', [name, sha256])
     await client.query('commit')
   } catch (cause) {
     await client.query('rollback').catch(() => undefined) // the cause is what matters
-    throw new Error(`migration ${name}${lineOf(cause, text)} failed: ${String(cause)}`, { cause })
+    throw new Error(`migration ${name} failed: ${messageOf(cause)}`, { cause })
   }
 }
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 function lineOf(error: unknown, text: string): string {
   const position = error instanceof pg.DatabaseError ? Number(error.position) : Number.NaN

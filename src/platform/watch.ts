@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import type { Log } from './log.ts'
 
 /** Fans out the state of rows to whoever watches them, with one read per row however many watch. */
@@ -19,6 +20,8 @@ export type Watch<S> = {
 export type WatchOptions<S> = {
   /** Plain JSON, compared by its text. */
   readonly read: (id: string) => Promise<S | undefined>
+  /** The same for many rows in one query; used when several wait. A row that is missing in the answer is unknown. */
+  readonly readMany?: (ids: readonly string[]) => Promise<ReadonlyMap<string, S>>
   readonly log: Log
   /** Shortest time between two reads of one row: four a second. */
   readonly gap_ms?: number
@@ -39,47 +42,15 @@ type Row<S> = {
 
 /** Reads at once, so that a thousand watched rows do not take every connection of the pool. */
 const READS_AT_ONCE = 4
+const ROWS_AT_ONCE = 500
 
 /** Opens the hub. Resting watchers cost one timer together, and one read per row every `reread_ms`. */
 export function openWatch<S>(options: WatchOptions<S>): Watch<S> {
-  const { read, log, gap_ms = 250, reread_ms = 5_000 } = options
   const rows = new Map<string, Row<S>>()
-  const queue: Row<S>[] = []
-  let running = 0
-
-  const touchRow = (row: Row<S>): void => {
-    if (row.reading) row.stale = true
-    else if (row.timer === undefined) {
-      const wait = Math.max(0, row.read_at + gap_ms - performance.now())
-      row.timer = setTimeout(enqueue, wait, row)
-    }
-  }
-  const enqueue = (row: Row<S>): void => {
-    row.timer = undefined
-    row.reading = true
-    queue.push(row)
-    if (running < READS_AT_ONCE) void work()
-  }
-  const work = async (): Promise<void> => {
-    running++
-    for (let row = queue.shift(); row !== undefined; row = queue.shift()) await readRow(row)
-    running--
-  }
-  const readRow = async (row: Row<S>): Promise<void> => {
-    row.stale = false
-    // A read that fails is tried again with the next round; the watchers keep what they have.
-    await read(row.id).then(
-      (state) => show(row, state),
-      (err: unknown) => log.warn({ err, id: row.id }, 'a watched row could not be read'),
-    )
-    row.reading = false
-    row.read_at = performance.now()
-    if (row.seers.size > 0 && row.stale) touchRow(row)
-  }
+  const touchRow = reader(options)
   const touchAll = (): void => rows.forEach(touchRow)
-  const timer = setInterval(touchAll, reread_ms)
+  const timer = setInterval(touchAll, options.reread_ms ?? 5_000)
   timer.unref()
-
   return {
     watch: (id, see) => {
       const row = rows.get(id) ?? newRow<S>(id)
@@ -106,6 +77,56 @@ export function openWatch<S>(options: WatchOptions<S>): Watch<S> {
       rows.clear()
     },
   }
+}
+
+/** Answers the function that has a row read: soon, never twice at once, never more often than `gap_ms`. */
+function reader<S>(options: WatchOptions<S>): (row: Row<S>) => void {
+  const { log, gap_ms = 250 } = options
+  const batch = options.readMany === undefined ? 1 : ROWS_AT_ONCE
+  const queue: Row<S>[] = []
+  let running = 0
+  const touchRow = (row: Row<S>): void => {
+    if (row.reading) row.stale = true
+    else if (row.timer === undefined) {
+      const wait = Math.max(0, row.read_at + gap_ms - performance.now())
+      row.timer = setTimeout(enqueue, wait, row)
+    }
+  }
+  const enqueue = (row: Row<S>): void => {
+    row.timer = undefined
+    row.reading = true
+    queue.push(row)
+    if (running < READS_AT_ONCE) void work()
+  }
+  const work = async (): Promise<void> => {
+    running++
+    await turn() // rows that fall due together are read together
+    while (queue.length > 0) await readRows(queue.splice(0, batch))
+    running--
+  }
+  const readRows = async (rows: readonly Row<S>[]): Promise<void> => {
+    for (const row of rows) row.stale = false
+    // A read that fails is tried again with the next round; the watchers keep what they have.
+    await statesOf(options, rows)
+      .then((states) => rows.forEach((row, i) => show(row, states[i])))
+      .catch((err: unknown) => log.warn({ err, rows: rows.length }, 'watched rows could not be read'))
+    for (const row of rows) {
+      row.reading = false
+      row.read_at = performance.now()
+      if (row.seers.size > 0 && row.stale) touchRow(row)
+    }
+  }
+  return touchRow
+}
+
+async function statesOf<S>(
+  { read, readMany }: WatchOptions<S>,
+  rows: readonly Row<S>[],
+): Promise<readonly (S | undefined)[]> {
+  const [only] = rows
+  if (readMany === undefined || rows.length === 1) return only === undefined ? [] : [await read(only.id)]
+  const states = await readMany(rows.map(({ id }) => id))
+  return rows.map(({ id }) => states.get(id))
 }
 
 const newRow = <S>(id: string): Row<S> => ({

@@ -33,6 +33,7 @@ export function openDurableLog(path: string, replay: (line: string) => void): Du
   let lines: string[] = []
   let waiting: (() => void)[] = []
   let planned = false
+  let is_closed = false
 
   const flush = (): void => {
     planned = false
@@ -49,6 +50,8 @@ export function openDurableLog(path: string, replay: (line: string) => void): Du
   }
   return {
     append: (line, done) => {
+      // The world has ended: what comes after it never happened, and nobody is told that it did.
+      if (is_closed) return
       lines.push(line)
       if (done !== undefined) waiting.push(done)
       if (planned) return
@@ -62,6 +65,7 @@ export function openDurableLog(path: string, replay: (line: string) => void): Du
     flush,
     close: () => {
       flush()
+      is_closed = true
       closeSync(file)
     },
   }

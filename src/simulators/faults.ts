@@ -21,7 +21,7 @@ const AS_SCENARIO: Readonly<Record<string, string>> = {
 }
 
 /** Faults of the HTTP call itself. */
-export const callFaults = [
+const callFaults = [
   'init_lost_request',
   'init_lost_response',
   'http_500_after_accept',
@@ -36,7 +36,12 @@ export const callFaults = [
 ] as const
 export type CallFault = (typeof callFaults)[number]
 
-const kinds = [...callFaults, ...Object.keys(AS_SCENARIO), 'status_endpoint_lies']
+/** Every kind of fault that has a name; a code of the table of magic numbers is one too. */
+export const faultKinds: readonly string[] = [
+  ...callFaults,
+  ...Object.keys(AS_SCENARIO),
+  'status_endpoint_lies',
+]
 
 const ruleSchema = z
   .strictObject({
@@ -58,10 +63,10 @@ const ruleSchema = z
     const choices = [rule.suffix, rule.nth, rule.probability].filter((choice) => choice !== undefined)
     if (choices.length > 1)
       ctx.addIssue({ code: 'custom', message: 'give one of suffix, nth, probability', path: ['suffix'] })
-    if (!kinds.includes(rule.kind) && !scenarios.has(rule.kind))
+    if (!faultKinds.includes(rule.kind) && !scenarios.has(rule.kind))
       ctx.addIssue({
         code: 'custom',
-        message: `not a fault of payouts through Mojaloop; one of ${kinds.join(', ')}, or a code such as "006"`,
+        message: `not a fault of payouts through Mojaloop; one of ${faultKinds.join(', ')}, or a code such as "006"`,
         path: ['kind'],
       })
   })

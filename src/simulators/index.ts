@@ -102,13 +102,9 @@ function openWorld(
   folder: string,
   settings: () => Settings,
 ): { readonly world: World; readonly clock: Clock; readonly log: DurableLog } {
-  let opened: { readonly log: DurableLog; readonly clock: Clock } | undefined
-  const need = (): { readonly log: DurableLog; readonly clock: Clock } => {
-    if (opened === undefined) throw new Error('the log is still being read back')
-    return opened
-  }
-  const log = (): DurableLog => need().log
-  const clock = lazyClock(() => need().clock)
+  const opened: { log?: DurableLog; clock?: Clock } = {}
+  const log = (): DurableLog => opened.log ?? stillReading()
+  const clock = lazyClock(() => opened.clock ?? stillReading())
   const latency_ms = (): number => settings().mojaloop.latency_ms.transfer
   const hub = openHub({ clock, log, latency_ms })
   const models = openModels(log, (data) => {
@@ -122,11 +118,16 @@ function openWorld(
     hub.replay(line)
     models.replay(line)
   })
-  opened = { log: durable, clock: openClock(offset_ms) }
+  opened.log = durable
+  opened.clock = openClock(offset_ms)
   hub.resume()
   const faults = openFaults()
   const world: World = { clock, log, hub, models, faults, settings: () => settings().mojaloop }
   return { world, clock, log: durable }
+}
+
+function stillReading(): never {
+  throw new Error('the log is still being read back')
 }
 
 /** The clock's offset is known only after the log was read; until then nobody asks for the time. */

@@ -70,7 +70,9 @@ test('one seed and one name give one sequence', () => {
 
 test('a free port can be listened on', async () => {
   const server = createServer()
-  server.listen(await freePort(), '127.0.0.1')
+  const port = await freePort()
+  server.listen(port, '127.0.0.1')
   await until('it listens', async () => server.listening)
+  expect(server.address()).toMatchObject({ port, address: '127.0.0.1' })
   server.close()
 })

@@ -18,6 +18,7 @@ import {
   type PurposeHandler,
 } from '../../src/payments/index.ts'
 import { sql, type Db } from '../../src/platform/db.ts'
+import { openOutbound } from '../../src/platform/outbound.ts'
 import { openLog } from '../../src/platform/log.ts'
 import { startSimulators, type SettingsPatch, type Simulators } from '../../src/simulators/index.ts'
 
@@ -87,7 +88,8 @@ export async function allPaid(base: string): Promise<Paid[]> {
     const answer = await fetch(`${base}/_sim/paid?rail=mojaloop&since=${String(next)}`)
     const page = (await answer.json()) as { payments: Paid[]; next: unknown }
     all.push(...page.payments)
-    if (page.next === null || page.payments.length === 0) return all.filter((payment) => payment.operation === 'payout')
+    if (page.next === null || page.payments.length === 0)
+      return all.filter((payment) => payment.operation === 'payout')
     next = page.next
   }
 }
@@ -166,12 +168,14 @@ export async function openTestDriver(
   const settings = { ...quick, ...options.settings }
   const log = openLog(process.env['TEST_LOG'] ?? 'silent')
   await ensureConnection(db, 'mojaloop', 'mojaloop')
+  const outbound = openOutbound({ production: false, allow_loopback: true })
   const rail = openMojaloop({
     url: `http://127.0.0.1:${world.simulators.ports.sdk}`,
     timeout_ms: settings.timeout_ms,
     mode: options.mode ?? 'auto',
     expiry_s: settings.expiry_ms / 1_000,
     connections: settings.window_max,
+    outbound,
     log,
   })
   const driver = openDriver({
@@ -187,6 +191,7 @@ export async function openTestDriver(
     stop: async (ms) => {
       await driver.stop(ms)
       await rail.close()
+      await outbound.close()
     },
   }
 }

@@ -137,18 +137,17 @@ describe('the ways to write a file', () => {
   test('every encoding, delimiter, line end and quoting gives the same rows and the same list hash', async () => {
     const expected = await readAll(fileOf(body(',', '\n', '')))
     expect(expected.rows.map((row) => row.payee_name)).toEqual(['Thérèse Nœl', 'Équipe €', ''])
-    let count = 0
-    for (const [, encode, encoding] of encodings)
-      for (const delimiter of delimiters)
-        for (const end of ends)
-          for (const quote of ['', '"'])
-            for (const last of ['', end]) {
-              const { rows, summary } = await readAll(fileOf(encode(body(delimiter, end, quote) + last)))
-              expect(rows).toEqual(expected.rows)
-              expect(summary).toEqual({ ...expected.summary, encoding, delimiter })
-              count++
-            }
-    expect(count).toBe(180)
+    const ways = encodings.flatMap(([, encode, encoding]) =>
+      delimiters.flatMap((delimiter) => ends.map((end) => ({ encode, encoding, delimiter, end }))),
+    )
+    for (const { encode, encoding, delimiter, end } of ways)
+      for (const quote of ['', '"'])
+        for (const last of ['', end]) {
+          const { rows, summary } = await readAll(fileOf(encode(body(delimiter, end, quote) + last)))
+          expect(rows).toEqual(expected.rows)
+          expect(summary).toEqual({ ...expected.summary, encoding, delimiter })
+        }
+    expect(ways).toHaveLength(45)
   })
 
   test('the delimiter is found although the header’s own cells contain others', async () => {
@@ -157,6 +156,29 @@ describe('the ways to write a file', () => {
     expect(summary.delimiter).toBe(';')
     expect(rows[0]?.extra).toBe('{"a,b,c,d,e,f":"x;y"}')
   })
+})
+
+test.each<[string, (text: string) => Buffer]>([
+  ['UTF-8', (text) => Buffer.from(text)],
+  ['Windows-1252', (text) => Buffer.from(text, 'latin1')],
+  ['UTF-16', (text) => Buffer.from(`\uFEFF${text}`, 'utf16le')],
+])('characters and line ends cut in two between pieces of a %s file are put together', async (_, encode) => {
+  const count = 8000
+  const nameOf = (i: number): string => 'é'.repeat(i % 97)
+  const lines = Array.from({ length: count }, (_unused, i) => `ALIAS,awa,XAF,${i + 1},"${nameOf(i)}"\r\n`)
+  const { rows } = await readAll(fileOf(encode(`${LIST},nom\r\n${lines.join('')}`)))
+  expect(rows.map((row) => [row.line, row.amount, row.payee_name])).toEqual(
+    lines.map((_line, i) => [i + 2, BigInt(i + 1), nameOf(i)]),
+  )
+})
+
+test('a CRLF that falls between two pieces of the file is one line end', async () => {
+  const start = `${LIST},note\r\nALIAS,a,XAF,1,`
+  for (let at = 65_530; at < 65_540; at++) {
+    const path = fileOf(`${start}${'x'.repeat(at - start.length)}\r\nALIAS,b,XAF,2,\r\n`)
+    const { rows } = await readAll(path)
+    expect(rows.map((row) => row.line)).toEqual([2, 3])
+  }
 })
 
 describe('the list hash', () => {

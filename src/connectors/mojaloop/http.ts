@@ -1,4 +1,3 @@
-import { openOutbound } from '../../platform/outbound.ts'
 import type { Outbound, OutboundAnswer } from '../../platform/outbound.ts'
 
 /** What became of one call to the adapter: an answer, surely nothing sent, or not known. */
@@ -15,8 +14,7 @@ export type HttpOptions = {
   /** Longest wait for a whole answer, from the call to its last byte. */
   readonly timeout_ms: number
   readonly connections: number
-  /** The process's way out; one of our own when absent. */
-  readonly outbound?: Outbound
+  readonly outbound: Outbound
 }
 
 /** An answer of the adapter is about 5 kB; a longer one than this is not read to its end. */
@@ -25,10 +23,9 @@ const HEADERS = ['content-type', 'application/json', 'accept', 'application/json
 
 /** One keep-alive pool to the scheme adapter, whose address may have a path. */
 export function openHttp(options: HttpOptions): Http {
-  const { timeout_ms, connections } = options
+  const { outbound, timeout_ms, connections } = options
   const url = new URL(options.url)
   const base = url.pathname.replace(/\/+$/, '')
-  const outbound = options.outbound ?? openOutbound({ allow_loopback: true })
   const pool = outbound.pool(url.origin, { connections })
   return {
     call: (method, path, body) =>
@@ -40,6 +37,6 @@ export function openHttp(options: HttpOptions): Http {
         max_bytes: MAX_ANSWER_BYTES,
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       }),
-    close: () => (options.outbound ? pool.close() : outbound.close()),
+    close: pool.close,
   }
 }

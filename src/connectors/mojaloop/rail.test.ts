@@ -206,8 +206,12 @@ describe('one call', () => {
     expect(await rail.pay(order())).toMatchObject({ kind: 'paid' })
     expect(calls.map(({ path }) => path.split('/')[1])).toEqual([
       'transfers',
-      ...['parties', 'quotes', 'simpleTransfers'],
-      ...['parties', 'quotes', 'simpleTransfers'],
+      'parties',
+      'quotes',
+      'simpleTransfers',
+      'parties',
+      'quotes',
+      'simpleTransfers',
     ])
   })
 

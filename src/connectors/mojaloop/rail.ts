@@ -5,7 +5,7 @@ import type { Outbound } from '../../platform/outbound.ts'
 import type { Answer, Order, PayoutRail, RailHabits } from '../rail.ts'
 import { openHttp } from './http.ts'
 import type { Http, HttpResult } from './http.ts'
-import { parseBody, text } from './shape.ts'
+import { parseBody, readDate, text } from './shape.ts'
 import { checkQuote } from './quote.ts'
 import { payStepwise } from './stepwise.ts'
 import { OWN_ID, readTransfer, refused, STRICT, unknown } from './verdict.ts'
@@ -25,8 +25,7 @@ export type MojaloopOptions = {
   /** Our id in the scheme, for stepwise; learned from the adapter's answers when absent. */
   readonly dfsp_id?: string
   readonly log: Log
-  /** The process's way out; one of our own when absent. */
-  readonly outbound?: Outbound
+  readonly outbound: Outbound
 }
 
 type Mode = 'one-call' | 'two-phase' | 'stepwise'
@@ -151,7 +150,7 @@ async function payTwoPhase(http: Http, expiry_s: number, order: Order): Promise<
     kind: 'quoted',
     rail_reference: verdict.transfer_id,
     fee: check.fee,
-    expires_at: verdict.view.quote_expires_at ?? new Date(Date.now() + expiry_s * 1000),
+    expires_at: readDate(verdict.view.quote_expiration) ?? new Date(Date.now() + expiry_s * 1000),
     said: verdict.said,
   }
 }

@@ -21,7 +21,8 @@ export type TransferView = {
   readonly cost: WireMoney | undefined
   /** What the payee receives, from the quote. */
   readonly receives: WireMoney | undefined
-  readonly quote_expires_at: Date | undefined
+  /** As it was written; `readDate` reads it. */
+  readonly quote_expiration: unknown
   /** The payee's name as their own institution gives it. */
   readonly payee_name: string | undefined
   /** Every place that names the payee. */
@@ -102,7 +103,7 @@ export function viewOf(state: Json): TransferView {
     asked: moneyOf(state['currency'], state['amount']),
     cost: readMoney(prepare?.['amount']) ?? readMoney(quote?.['transferAmount']),
     receives: readMoney(quote?.['payeeReceiveAmount']),
-    quote_expires_at: readDate(quote?.['expiration']),
+    quote_expiration: quote?.['expiration'],
     payee_name: nameIn(bodyIn(state['getPartiesResponse'])),
     payees: payeesIn(state),
     may_be_prepared: ['prepare', 'fulfil', 'quoteResponse'].some((key) => (state[key] ?? null) !== null),

@@ -4,7 +4,7 @@ import type { HttpAnswer } from './http.ts'
 import { checkQuote } from './quote.ts'
 import { asObject, bodyIn, errorIn, fulfils, informationIn, parseBody, readMoney, text } from './shape.ts'
 import type { Json } from './shape.ts'
-import { bareSaid, ofCode, readOwnRefusal, refused, short, unsettled } from './verdict.ts'
+import { bareSaid, ofCode, readOwnRefusal, refused, refusedByHub, short, unsettled } from './verdict.ts'
 
 /** Who holds the payee's account, and under what name the scheme knows us. */
 export type FoundParty = { readonly kind: 'party'; readonly payee_fsp: string; readonly payer_fsp?: string }
@@ -34,7 +34,7 @@ export function readParty(http: HttpAnswer, order: Order): FoundParty | Answer {
   const empty =
     root && http.status === 200 && !info && Object.keys(found ?? {}).every((key) => key === 'headers')
   if (empty) return refused('PAYEE_NOT_FOUND', false, said)
-  if (!info || !payee_fsp || http.status !== 200) return unreadable('party look-up', said)
+  if (!info || !payee_fsp || http.status !== 200) return unreadable('party look-up', http, root, said)
   if (info['partyIdType'] !== order.payee.type) return refused('PAYEE_NOT_FOUND', false, said)
   const payer_fsp = text(asObject(holder?.['headers'])?.['fspiop-destination'])
   return { kind: 'party', payee_fsp, ...(payer_fsp === undefined ? {} : { payer_fsp }) }
@@ -50,7 +50,7 @@ export function readQuote(http: HttpAnswer, order: Order): GivenQuote | Answer {
   const ilp_packet = text(body?.['ilpPacket'])
   const condition = text(body?.['condition'])
   const cost = readMoney(body?.['transferAmount'])
-  if (http.status !== 200 || !ilp_packet || !condition || !cost) return unreadable('quote', said)
+  if (http.status !== 200 || !ilp_packet || !condition || !cost) return unreadable('quote', http, root, said)
   const view = { payees: [], asked: undefined, cost, receives: readMoney(body?.['payeeReceiveAmount']) }
   const check = checkQuote(view, order, said)
   if (check.kind !== 'accepted') return check
@@ -101,8 +101,12 @@ function readFailure(
   if (error) return ofCode(error.code, false, { ...said, ...error.said })
   const own = readOwnRefusal(http, root, said)
   if (own) return own
-  const timed_out = http.status >= 500 && /^time-?out/i.test(text(root?.['message']) ?? '')
-  return timed_out ? refused('PAYEE_UNAVAILABLE', true, said) : undefined
+  const message = text(root?.['message'])
+  // The adapter's own error: it names its step's state, if only as {}; v18 says a bare «Timeout».
+  const is_own = root !== undefined && (state_key in root || message === 'Timeout')
+  if (http.status < 500 || message === undefined || !is_own) return undefined
+  if (/^time-?out/i.test(message)) return refused('PAYEE_UNAVAILABLE', true, said)
+  return refused('RAIL_ERROR', !refusedByHub(message), said)
 }
 
 type RefusalIn = { readonly code: string; readonly said: Said }
@@ -123,9 +127,11 @@ function refusalIn(root: Json | undefined, subject: string, state_key: string): 
   }
 }
 
-/** The money order did not leave: it may be sent later as it is. */
-const unreadable = (step: string, said: Said): Answer => ({
-  kind: 'unsent',
-  because: `${step}: no readable answer, nothing was ordered`,
-  said,
-})
+/**
+ * The money order did not leave, so it may be sent later as it is; but where the adapter did its step and what it got
+ * makes no sense, it would make none later.
+ */
+const unreadable = (step: string, http: HttpAnswer, root: Json | undefined, said: Said): Answer =>
+  http.status === 200 && text(root?.['currentState']) === 'COMPLETED'
+    ? refused('RAIL_ERROR', false, { ...said, message: `${step}: an answer that makes no sense` })
+    : { kind: 'unsent', because: `${step}: no readable answer, nothing was ordered`, said }

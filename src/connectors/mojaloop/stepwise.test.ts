@@ -90,6 +90,38 @@ describe('stepwise', () => {
       { kind: 'refused', reason: 'PAYEE_UNAVAILABLE', retryable: true },
       1,
     ],
+    [
+      'a look-up that the hub refuses at once',
+      {
+        party: {
+          status: 500,
+          body: {
+            message: 'Request failed with status code 400',
+            requestPartiesInformationState: {},
+            statusCode: '500',
+          },
+        },
+      },
+      { kind: 'refused', reason: 'RAIL_ERROR', retryable: false },
+      1,
+    ],
+    [
+      'a hub that cannot be reached',
+      {
+        party: {
+          status: 500,
+          body: { message: 'connect ECONNREFUSED', requestPartiesInformationState: {}, statusCode: '500' },
+        },
+      },
+      { kind: 'refused', reason: 'RAIL_ERROR', retryable: true },
+      1,
+    ],
+    [
+      'a party without institution',
+      { party: ok({ party: { body: { name: 'Ama' } } }) },
+      { kind: 'refused', reason: 'RAIL_ERROR', retryable: false },
+      1,
+    ],
     ['a look-up that is reset', { party: 'reset' }, { kind: 'unsent' }, 1],
     ['a look-up that hangs', { party: 'hang' }, { kind: 'unsent' }, 1],
     ['HTML to the look-up', { party: { status: 502, body: '<html>' } }, { kind: 'unsent' }, 1],

@@ -192,6 +192,16 @@ describe('a query', () => {
     )
     expect(find({ message: 'no transfer', statusCode: '3208' }, 500).kind).toBe('not-found')
   })
+  test('a refusal of the payee’s side counts from the query’s own answer, another error does not', () => {
+    const fresh = (code: string) =>
+      brief(find(failed(code, {}, `Got an error response retrieving transfer: {"errorCode":"${code}"}`), 500))
+    expect(fresh('5104')).toBe('PAYEE_REJECTED')
+    expect(['2001', '3100', '3201', '4001', '3106'].map(fresh)).toEqual(Array(5).fill('unknown'))
+    expect(find(failed('5104', {}, 'Timeout getting transfer'), 504).kind).toBe('unknown')
+    expect(find(failed('5104', {}, 'Got an error response preparing transfer: 5104'), 500).kind).toBe(
+      'unknown',
+    )
+  })
   test('3303 counts from the query’s own answer only', () => {
     expect(brief(find(failed('3303', {}, 'Got an error response retrieving transfer: {3303}'), 500))).toBe(
       'EXPIRED again',

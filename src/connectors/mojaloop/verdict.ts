@@ -64,10 +64,20 @@ const ownId = (view: TransferView, said: Said): Answer =>
 function readFound(view: TransferView, root: Json, order: Order, said: Said): Answer {
   if (view.fulfil_state !== undefined) return readFulfil(view, false, order, said)
   if (root['statusCode'] === '3208') return { kind: 'not-found', said }
-  // The error of this very query, not one that the adapter kept: its message says so.
-  const fresh = text(root['message'])?.includes('retrieving transfer') === true
-  if (fresh && view.error.code === '3303') return refused('EXPIRED', true, said)
-  return unsettled('the rail does not tell the outcome', said)
+  return readFoundError(view, root, said) ?? unsettled('the rail does not tell the outcome', said)
+}
+
+/**
+ * The hub may answer a query with the error that ended the transfer. It counts when it is the answer to this very
+ * query (the message says so, and holds the code; the adapter also keeps old errors) and can be about nothing but the
+ * transfer: it expired, or the payee's side refused it.
+ */
+function readFoundError(view: TransferView, root: Json, said: Said): Answer | undefined {
+  const { code } = view.error
+  const message = text(root['message']) ?? ''
+  const is_final = code === '3303' || code?.startsWith('5') === true
+  const is_fresh = message.includes('retrieving transfer') && code !== undefined && message.includes(code)
+  return is_final && is_fresh ? ofCode(code, true, said) : undefined
 }
 
 function readOutcome(view: TransferView, is_error: boolean, order: Order, said: Said): Verdict {
@@ -164,9 +174,11 @@ function readError(view: TransferView, said: Said): Answer {
   const code = said.rail_code
   if (code === '504' || said.http_status === 504) return refused('PAYEE_UNAVAILABLE', true, said)
   if (code !== undefined && /^\d{4}$/.test(code)) return ofCode(code, false, said)
-  // The hub refused the look-up or the quote at once: what it refuses with 4xx, it will refuse again.
-  return refused('RAIL_ERROR', !/status code 4\d\d/.test(said.message ?? ''), said)
+  return refused('RAIL_ERROR', !refusedByHub(said.message ?? ''), said)
 }
+
+/** The hub refused a look-up or a quote at once: what it refuses with 4xx, it will refuse again. */
+export const refusedByHub = (message: string): boolean => /status code 4\d\d/.test(message)
 
 export function ofCode(code: string, prepared: boolean, said: Said): Answer {
   const meaning = meaningOf(code, prepared)

@@ -38,23 +38,40 @@ function transferParty(party: Party): object {
   return { idType: party.type, idValue: wireIdentifier(party), ...names(party.name) }
 }
 
+/** Names that every version of the adapter takes as they are: most of them. */
+const PLAIN = /^[\w.,'-]+(?: [\w.,'-]+)*$/
+
+/** The last name that was not plain: a batch has one payer. */
+let last: { readonly name: string; readonly names: object } = { name: '', names: {} }
+
+function names(name: string | undefined): object {
+  if (name === undefined) return {}
+  if (name.length <= MAX_NAME && PLAIN.test(name)) return { displayName: name }
+  if (last.name !== name) last = { name, names: spelled(name) }
+  return last.names
+}
+
 /**
  * `displayName` takes ASCII only, so accents go; the name as it is written goes into `firstName` and `lastName`, which
  * take letters of every script.
  */
-function names(name: string | undefined): object {
+function spelled(name: string): object {
   const written = name
-    ?.replace(/[^\p{L}\p{M}\p{Nd} .,'’-]/gu, ' ')
+    .replace(/[^\p{L}\p{M}\p{Nd} .,'’-]/gu, ' ')
     .replace(/\s+/g, ' ')
     .trim()
-  if (!written) return {}
+  if (written === '') return {}
   const ascii = asciiName(written)
   const display = ascii === '' ? {} : { displayName: ascii }
   if (ascii === written) return display
   const words = written.replace(/’/g, "'").split(' ')
-  const last = words.length > 1 ? words.pop() : undefined
+  const family = words.length > 1 ? words.pop() : undefined
   const first = cut(words.join(' '), MAX_NAME)
-  return { ...display, firstName: first, ...(last === undefined ? {} : { lastName: cut(last, MAX_NAME) }) }
+  return {
+    ...display,
+    firstName: first,
+    ...(family === undefined ? {} : { lastName: cut(family, MAX_NAME) }),
+  }
 }
 
 const LIGATURES: Readonly<Record<string, string>> = {
@@ -80,15 +97,14 @@ const LIGATURES: Readonly<Record<string, string>> = {
 
 /** Letters without their marks (é → e, ɔ → o), in the adapter's pattern `[\w .,'-]{1,128}`; '' when nothing is left. */
 export function asciiName(name: string): string {
-  // Most names are ASCII already: they need no tables.
-  const plain = /^[\w .,'-]*$/.test(name)
-    ? name
-    : name
-        .normalize('NFKD')
-        .replace(/\p{M}/gu, '')
-        .replace(/[^\w .,'-]/gu, (sign) => LIGATURES[sign] ?? ' ')
-        .replace(/\s+/g, ' ')
-  return plain.trim().slice(0, MAX_NAME).trim()
+  return name
+    .normalize('NFKD')
+    .replace(/\p{M}/gu, '')
+    .replace(/[^\w .,'-]/gu, (sign) => LIGATURES[sign] ?? ' ')
+    .replace(/\s+/g, ' ')
+    .trim()
+    .slice(0, MAX_NAME)
+    .trim()
 }
 
 /** The first `most` characters (code points, as the adapter counts them). */

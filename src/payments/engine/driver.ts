@@ -243,9 +243,9 @@ async function rest(drive: Drive, because: string): Promise<void> {
 
 /** After its rest, or at an operator's word, one line tries. */
 async function mayTryAgain(drive: Drive): Promise<boolean> {
+  await freeUnsent(drive, () => true)
   if (drive.breaker.allowed(performance.now()) === 0) return false
-  await drive.db.tx((tx) => q.resumeConnection(tx, drive.settings.id))
-  return true
+  return (await drive.db.tx((tx) => q.resumeConnection(tx, drive.settings.id, false))) === 1
 }
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))

@@ -26,7 +26,7 @@ export function openLease(db: Db, log: Log, settings: ConnectionSettings, worker
 
   const since = (): number => (renewed === undefined ? Number.POSITIVE_INFINITY : elapsed(renewed))
   const lose = (why: string): void => {
-    if (token !== 0n) log.warn({ connection: settings.id, token: String(token), why }, 'lease lost')
+    if (token !== 0n) log.warn({ connection: settings.id, fence: String(token), why }, 'lease lost')
     token = 0n
     renewed = undefined
   }
@@ -52,7 +52,7 @@ export function openLease(db: Db, log: Log, settings: ConnectionSettings, worker
       token = lease.token
       state = lease.state
       renewed = started
-      log.info({ connection: settings.id, token: String(token), worker }, 'lease taken')
+      log.info({ connection: settings.id, fence: String(token), worker }, 'lease taken')
       return true
     },
     async release() {

@@ -52,10 +52,34 @@ export const stopConnection = (tx: Tx, id: string, token: bigint, because: strin
     update payments_connections set state = 'STOPPED', stopped_because = ${because.slice(0, 500)}, stopped_at = cauri_now()
     where id = ${id} and token = ${token} and state = 'RUNNING'`)
 
-export const resumeConnection = (tx: Tx, id: string): Promise<number> =>
+/** Goes on. What a failed check has stopped, only an operator lets go on. */
+export const resumeConnection = (tx: Tx, id: string, operator: boolean): Promise<number> =>
   tx.run(sql`
-    update payments_connections set state = 'RUNNING', stopped_because = null, stopped_at = null
-    where id = ${id} and state = 'STOPPED'`)
+    update payments_connections set state = 'RUNNING', stopped_because = null, stopped_at = null, needs_operator = false
+    where id = ${id} and state = 'STOPPED' and (${operator}::boolean or not needs_operator)`)
+
+/** Every payout stops until an operator has looked: a check of the ledger failed. */
+export const holdConnections = (tx: Tx, because: string): Promise<number> =>
+  tx.run(sql`
+    update payments_connections set state = 'STOPPED', stopped_because = ${because.slice(0, 500)},
+      stopped_at = coalesce(stopped_at, cauri_now()), needs_operator = true`)
+
+export type ConnectionRow = {
+  id: string
+  rail: string
+  state: 'RUNNING' | 'STOPPED'
+  stopped_because: string | null
+  needs_operator: boolean
+  mode: string | null
+  worker: string | null
+  driven: boolean
+}
+
+export const listConnections = (db: Reader): Promise<ConnectionRow[]> =>
+  db.many(sql`
+    select id, rail, state, stopped_because, needs_operator, mode, worker,
+      coalesce(lease_until > clock_timestamp(), false) as driven
+    from payments_connections order by id`)
 
 export type Claim = { range_id: bigint; batch_id: bigint; from_seq: number; to_seq: number }
 

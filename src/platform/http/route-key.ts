@@ -17,8 +17,10 @@ export type OpenKey = {
   /** Claims the key for a request whose fields are already known; answers the kept answer of an equal one. */
   readonly begin: (fields: unknown) => Promise<StoredAnswer | undefined>
   readonly forHandler: RouteIdempotency
-  /** Frees a key whose handler kept no answer. Answers what is kept when the effect did commit. */
-  readonly settle: () => Promise<StoredAnswer | undefined>
+  /** The handler has answered: frees the key when no answer was kept with an effect. */
+  readonly done: () => Promise<void>
+  /** The handler failed: frees the key, or answers what is kept when the effect did commit after all. */
+  readonly failed: () => Promise<StoredAnswer | undefined>
 }
 
 /** Refuses a malformed key at once. On a route that moves no money the header is not read. */
@@ -27,12 +29,20 @@ export function openKey(route: Route, actor: Actor, request: FastifyRequest, db:
   const caller = actor.kind === 'organization' ? `organization:${actor.organization_id}` : actor.kind
   const scope = `${caller} ${route.method} ${route.path}`
   let claim: Claim = withoutKey
+  let kept = false
 
   const begin = async (fingerprint: Buffer, options: { lease_s?: number } = {}): Promise<Begun> => {
     if (key === undefined) return withoutKey
     const begun = await beginIdempotent(db, { scope, key, fingerprint, ...options })
-    if (begun.kind === 'new') claim = begun
-    return begun
+    if (begun.kind === 'replay') return begun
+    claim = {
+      ...begun,
+      complete: async (tx, answer) => {
+        await begun.complete(tx, answer)
+        kept = true
+      },
+    }
+    return claim
   }
   return {
     begin: async (fields) => {
@@ -41,6 +51,9 @@ export function openKey(route: Route, actor: Actor, request: FastifyRequest, db:
       return begun.kind === 'replay' ? begun.answer : undefined
     },
     forHandler: { key, begin, complete: (tx, answer) => claim.complete(tx, answer) },
-    settle: () => claim.release(),
+    done: async () => {
+      if (!kept) await claim.release()
+    },
+    failed: () => claim.release(),
   }
 }

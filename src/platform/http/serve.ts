@@ -71,12 +71,25 @@ function addRoute(app: FastifyInstance, route: Route, serving: Serving, actors: 
       try {
         return await answer(route, serving, actor, request, reply)
       } catch (error) {
+        if (reply.sent) return cutStream(error, request, reply, serving)
         throw undeclared(error, route, declared.has.bind(declared), serving)
       } finally {
         if (route.body === 'stream') dropRest(request)
       }
     },
   })
+}
+
+/** The reply is taken over: there is no status left to give, so the client sees a broken stream and reconnects. */
+function cutStream(
+  err: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { ctx }: Serving,
+): FastifyReply {
+  ctx.log.error({ err, request_id: request.id }, 'a stream broke')
+  reply.raw.destroy()
+  return reply
 }
 
 /** No body at all counts as an empty object, so that the schema says which fields are missing. */
@@ -131,12 +144,13 @@ async function answer(
       inputOf(serving, actor, key, request, reply) as HandlerInput<never, never, never>,
     )
     if (!('kind' in said)) {
-      await key.settle()
+      await key.done()
       return await send(route, reply, said, false)
     }
     return said.kind === 'taken' ? reply : await send(route, reply, said.answer, true)
   } catch (error) {
-    const stored = await key.settle()
+    // Where the database is away, the first trouble is the answer, and the lease frees the key.
+    const stored = await key.failed().catch(() => undefined)
     if (stored === undefined) throw error
     serving.ctx.log.warn(
       { request_id: request.id, err: error },

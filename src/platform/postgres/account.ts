@@ -43,11 +43,14 @@ function readAccounts(): Account[] {
 export const asUser = (account: Account | undefined): { uid?: number; gid?: number } =>
   account === undefined ? {} : { uid: account.uid, gid: account.gid }
 
+/** As `test` of the shell names them. */
+export type Way = 'x' | 'w' | 'O'
+
 /**
  * Whether the user really may enter (x), write (w) and own (O) a folder: asked of the operating system, not computed
  * from modes.
  */
-export function mayUse(account: Account, folder: string, ways: string): boolean {
-  const asked = [...ways].map((way) => `test -${way} "$0"`).join(' && ')
+export function mayUse(account: Account, folder: string, ways: readonly Way[]): boolean {
+  const asked = ways.map((way) => `test -${way} "$0"`).join(' && ')
   return spawnSync('/bin/sh', ['-c', asked, folder], { ...asUser(account), cwd: '/' }).status === 0
 }

@@ -78,7 +78,7 @@ function allowPassage(folder: string): void {
 export async function prepareCluster(place: Place): Promise<Cluster> {
   const fresh = !existsSync(place.data)
   const account = chooseAccount(fresh ? place.folder : place.data)
-  if (account && !mayUse(account, place.folder, 'x')) throw unreachable(account, place.folder)
+  if (account && !mayUse(account, place.folder, ['x'])) throw unreachable(account, place.folder)
   const binaries = usableBinaries(packagedBinaries(), place.folder, account)
   const password = fresh ? newPassword(place) : readPassword(place)
   const cluster = { ...place, account, binaries, password }
@@ -172,7 +172,7 @@ async function initialise(cluster: Cluster): Promise<void> {
 function give(account: Account, aside: string): void {
   for (const path of [aside, join(aside, 'data'), join(aside, 'password')])
     chownSync(path, account.uid, account.gid)
-  if (!mayUse(account, join(aside, 'data'), 'xwO')) throw unreachable(account, aside)
+  if (!mayUse(account, join(aside, 'data'), ['x', 'w', 'O'])) throw unreachable(account, aside)
 }
 
 const unreachable = (account: Account, folder: string): CannotRun =>

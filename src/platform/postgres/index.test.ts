@@ -1,24 +1,14 @@
-import { chownSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chownSync, readFileSync, statSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { beforeAll, expect, test } from 'vitest'
-import {
-  ask,
-  canRead,
-  copyOf,
-  dataOf,
-  emptyHome,
-  isRoot,
-  serverPid,
-  userId,
-} from '../../../test/harness/home.ts'
-import { spawnNode, type NodeProcess } from '../../../test/harness/process.ts'
+import { beforeAll, expect, test, vi } from 'vitest'
+import { readiness, START_POSTGRES, startElsewhere } from '../../../test/harness/elsewhere.ts'
+import { ask, canRead, copyOf, emptyHome, isRoot, serverPid, userId } from '../../../test/harness/home.ts'
 import { until } from '../../../test/harness/wait.ts'
 import { startPostgres } from './index.ts'
 
-const PROGRAM = fileURLToPath(new URL('../../../test/harness/programs/start-postgres.ts', import.meta.url))
+vi.setConfig({ testTimeout: 60_000 }) // initdb takes one second on an idle machine, many on a busy one
 
 /** A stopped server with one row in it, which the tests copy. */
 let made: string
@@ -29,12 +19,6 @@ beforeAll(async () => {
   await postgres.stop()
 })
 
-const start = (home: string, as: { uid?: number; gid?: number } = {}): NodeProcess =>
-  spawnNode(PROGRAM, { args: [home], ...as })
-const ready = async (process: NodeProcess): Promise<{ how: string; url: string }> => {
-  const [, how = '', url = ''] = await process.waitForLine(/^ready (\w+) (\S+)$/)
-  return { how, url }
-}
 const kept = (url: string): Promise<unknown> => ask(url, 'select answer from kept')
 
 test('a restart finds its data on the same port', async () => {
@@ -71,7 +55,10 @@ test('the server is durable, checks its pages, sorts text by code point and trus
     password_encryption: 'scram-sha-256',
     unix_socket_directories: '',
   }
-  for (const [name, value] of Object.entries(expected)) expect(await show(name), name).toBe(value)
+  const shown = await Promise.all(
+    Object.keys(expected).map(async (name) => [name, await show(name)] as const),
+  )
+  expect(Object.fromEntries(shown)).toEqual(expected)
   const order = await ask(
     postgres.url,
     `select string_agg(x, '' order by x) as x from unnest('{é,z,Z,a}'::text[]) x`,
@@ -82,8 +69,9 @@ test('the server is durable, checks its pages, sorts text by code point and trus
   await expect(ask(wrong.href, 'select 1')).rejects.toThrow(/password authentication failed/)
   wrong.password = ''
   await expect(ask(wrong.href, 'select 1')).rejects.toThrow(/password/)
-  for (const file of ['password', 'port', 'server.log'])
-    expect(statSync(join(home, 'postgres', file)).mode & 0o777, file).toBe(0o600)
+  const files = ['password', 'port', 'server.log']
+  const modes = files.map((file) => (statSync(join(home, 'postgres', file)).mode & 0o777).toString(8))
+  expect(modes).toEqual(['600', '600', '600'])
   expect(readFileSync(`/proc/${serverPid(home)}/cmdline`, 'utf8')).not.toContain(
     new URL(postgres.url).password,
   )
@@ -112,8 +100,8 @@ test('the server listens on 127.0.0.1 and nowhere else', async () => {
 test('a second process attaches, and the last of the two to leave stops the server', async () => {
   const home = copyOf(made)
   const mine = await startPostgres({ home })
-  const other = start(home)
-  expect(await ready(other)).toEqual({ how: 'attached', url: mine.url })
+  const other = startElsewhere(home)
+  expect(await readiness(other)).toEqual({ how: 'attached', url: mine.url })
   await mine.stop()
   expect(await kept(mine.url)).toEqual([{ answer: 42 }])
   other.kill('SIGTERM')
@@ -123,84 +111,13 @@ test('a second process attaches, and the last of the two to leave stops the serv
 
 test('of two first starts at once, one makes the server and the other attaches', async () => {
   const home = emptyHome()
-  const both = [start(home), start(home)]
-  const answers = await Promise.all(both.map(ready))
+  const both = [startElsewhere(home), startElsewhere(home)]
+  const answers = await Promise.all(both.map(readiness))
   expect(answers.map(({ how }) => how).toSorted()).toEqual(['attached', 'started'])
   expect(answers[0]?.url).toBe(answers[1]?.url)
   for (const process of both) process.kill('SIGTERM')
   await Promise.all(both.map((process) => process.waitForLine(/stopped/)))
   expect(serverPid(home)).toBe(0)
-})
-
-test('the server outlives a parent that is killed, and the next start attaches to it', async () => {
-  const home = copyOf(made)
-  const parent = start(home)
-  const { url } = await ready(parent)
-  await ask(url, 'update kept set answer = 44')
-  const pid = serverPid(home)
-  parent.kill('SIGKILL')
-  await parent.exited
-  const postgres = await startPostgres({ home })
-  expect(postgres).toMatchObject({ attached: true, url })
-  expect(serverPid(home)).toBe(pid)
-  expect(await kept(url)).toEqual([{ answer: 44 }])
-  await postgres.stop()
-})
-
-test('after its parent and itself were killed, the server recovers every commit', async () => {
-  const home = copyOf(made)
-  const parent = start(home)
-  const { url } = await ready(parent)
-  parent.kill('SIGKILL')
-  await parent.exited
-  await ask(url, 'update kept set answer = 45')
-  process.kill(serverPid(home), 'SIGKILL')
-  const postgres = await startPostgres({ home })
-  expect(postgres.attached).toBe(false)
-  expect(await kept(postgres.url)).toEqual([{ answer: 45 }])
-  await postgres.stop()
-})
-
-test('a server that is killed under an open handle comes back by itself on the same address', async () => {
-  const home = copyOf(made)
-  const postgres = await startPostgres({ home })
-  await ask(postgres.url, 'update kept set answer = 46')
-  const killed = serverPid(home)
-  process.kill(killed, 'SIGKILL')
-  const answer = await until('the server answers again', () => kept(postgres.url).catch(() => undefined))
-  expect(answer).toEqual([{ answer: 46 }])
-  expect(serverPid(home)).not.toBe(killed)
-  await postgres.stop()
-  expect(serverPid(home)).toBe(0)
-})
-
-test('a first start that is killed half way leaves nothing that the next one minds', async () => {
-  const home = emptyHome()
-  const first = start(home)
-  const unfinished = (): string[] =>
-    readdirSync(join(home, 'postgres')).filter((name) => name.startsWith('data'))
-  await until('initdb is at work', async () => {
-    const [folder] = readdirSync(home).includes('postgres') ? unfinished() : []
-    return folder !== undefined && readdirSync(join(home, 'postgres', folder, 'data')).includes('base')
-  })
-  first.kill('SIGKILL')
-  await first.exited
-  expect(unfinished()).not.toContain('data')
-  const postgres = await startPostgres({ home })
-  expect(await ask(postgres.url, 'select 1 as one')).toEqual([{ one: 1 }])
-  expect(unfinished()).toEqual(['data'])
-  await postgres.stop()
-})
-
-test('a postmaster.pid whose number another program has taken does not stop the start', async () => {
-  const home = copyOf(made)
-  writeFileSync(
-    join(dataOf(home), 'postmaster.pid'),
-    `${process.pid}\n${dataOf(home)}\n1700000000\n5999\n\n127.0.0.1\n`,
-  )
-  const postgres = await startPostgres({ home })
-  expect(await kept(postgres.url)).toEqual([{ answer: 42 }])
-  await postgres.stop()
 })
 
 test('when the kept port is taken, another one is used and kept', async () => {
@@ -222,26 +139,29 @@ test.runIf(isRoot)('started by root, the server runs as another user', async () 
 })
 
 const nobody = userId('nobody')
-test.runIf(isRoot && canRead(nobody, PROGRAM))('a user’s server stays his in the hands of root', async () => {
-  const home = emptyHome()
-  chownSync(home, nobody.uid, nobody.gid)
-  const ordinary = start(home, nobody)
-  const { url } = await ready(ordinary)
-  const owner = (): number => statSync(`/proc/${serverPid(home)}`).uid
-  expect(owner()).toBe(nobody.uid)
-  expect(statSync(join(home, 'postgres')).mode & 0o777).toBe(0o700)
-  ordinary.kill('SIGKILL')
-  await ordinary.exited
+test.runIf(isRoot && canRead(nobody, START_POSTGRES))(
+  'a user’s server stays his in the hands of root',
+  async () => {
+    const home = emptyHome()
+    chownSync(home, nobody.uid, nobody.gid)
+    const ordinary = startElsewhere(home, nobody)
+    const { url } = await readiness(ordinary)
+    const owner = (): number => statSync(`/proc/${serverPid(home)}`).uid
+    expect(owner()).toBe(nobody.uid)
+    expect(statSync(join(home, 'postgres')).mode & 0o777).toBe(0o700)
+    ordinary.kill('SIGKILL')
+    await ordinary.exited
 
-  const attached = await startPostgres({ home })
-  expect(attached).toMatchObject({ attached: true, url })
-  process.kill(serverPid(home), 'SIGKILL')
-  await until('the server answers again', () => ask(url, 'select 1').catch(() => undefined))
-  expect(owner()).toBe(nobody.uid)
-  await attached.stop()
+    const attached = await startPostgres({ home })
+    expect(attached).toMatchObject({ attached: true, url })
+    process.kill(serverPid(home), 'SIGKILL')
+    await until('the server answers again', () => ask(url, 'select 1').catch(() => undefined))
+    expect(owner()).toBe(nobody.uid)
+    await attached.stop()
 
-  const again = start(home, nobody)
-  expect((await ready(again)).how).toBe('started')
-  again.kill('SIGTERM')
-  await again.waitForLine(/stopped/)
-})
+    const again = startElsewhere(home, nobody)
+    expect((await readiness(again)).how).toBe('started')
+    again.kill('SIGTERM')
+    await again.waitForLine(/stopped/)
+  },
+)

@@ -1,14 +1,15 @@
 import { spawnSync } from 'node:child_process'
 import { chmodSync, cpSync, lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { START_POSTGRES, startElsewhere } from '../../../test/harness/elsewhere.ts'
 import { canRead, copyOf, dataOf, emptyHome, isRoot, serverPid, userId } from '../../../test/harness/home.ts'
-import { spawnNode } from '../../../test/harness/process.ts'
 import { until } from '../../../test/harness/wait.ts'
 import { packagedBinaries, repairLinks, usableBinaries } from './binaries.ts'
 import { explain } from './failure.ts'
 import { startPostgres } from './index.ts'
+
+vi.setConfig({ testTimeout: 60_000 }) // initdb takes one second on an idle machine, many on a busy one
 
 let made: string
 beforeAll(async () => {
@@ -107,11 +108,10 @@ test.runIf(isRoot)(
   },
 )
 
-const PROGRAM = fileURLToPath(new URL('../../../test/harness/programs/start-postgres.ts', import.meta.url))
-const othersCanRun = isRoot && canRead(userId('nobody'), PROGRAM)
+const othersCanRun = isRoot && canRead(userId('nobody'), START_POSTGRES)
 
 test.runIf(othersCanRun)('a home of root’s is refused to an ordinary user in one sentence', async () => {
-  const child = spawnNode(PROGRAM, { args: [copyOf(made)], ...userId('nobody') })
+  const child = startElsewhere(copyOf(made), userId('nobody'))
   await child.waitForLine(/CannotRun: .* may not be read and written by the user that starts Cauri: .*\.$/)
   expect((await child.exited).code).toBe(1)
 })

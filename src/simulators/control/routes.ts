@@ -9,7 +9,7 @@ import { mergeSettings } from '../settings.ts'
 import type { Settings } from '../settings.ts'
 import type { Inbox } from './inbox.ts'
 import { PAGE_HTML } from './page.ts'
-import { listPaid, listWallets } from './paid.ts'
+import { listPaid, listWallets, paymentOf } from './paid.ts'
 import { sendProblem } from './problem.ts'
 import type { Prompts } from './prompts.ts'
 
@@ -33,6 +33,10 @@ const routes: Readonly<Record<string, Readonly<Record<string, Route>>>> = {
   '/_sim': { GET: (_controlled, exchange) => send(exchange.res, 200, 'text/html; charset=utf-8', PAGE_HTML) },
   '/_sim/inbox': { GET: getInbox },
   '/_sim/paid': { GET: getPaid },
+  '/_sim/latest': {
+    GET: ({ hub }, exchange) =>
+      answer(exchange, 200, { payments: hub.paid.slice(-20).toReversed().map(paymentOf) }),
+  },
   '/_sim/prompts': { GET: ({ prompts }, exchange) => answer(exchange, 200, { prompts: prompts.list() }) },
   '/_sim/settings': { GET: ({ settings }, exchange) => answer(exchange, 200, settings()), PUT: putSettings },
   '/_sim/faults': {

@@ -1,15 +1,19 @@
-let iso_ms = -1
-let iso = ''
+// Calls of one turn share a few moments (now, an expiry a minute on): a handful of slots spares most of the formatting.
+const SLOTS = 7
+const slot_ms: number[] = Array.from({ length: SLOTS }, () => -1)
+const slot_text: string[] = Array.from({ length: SLOTS }, () => '')
 let http_s = -1
 let http = ''
 
-/** ISO 8601 with milliseconds; the last one is remembered because many calls share a millisecond. */
+/** ISO 8601 with milliseconds. */
 export function isoOf(at_ms: number): string {
-  if (at_ms !== iso_ms) {
-    iso_ms = at_ms
-    iso = new Date(at_ms).toISOString()
+  const whole = Math.floor(at_ms)
+  const slot = whole % SLOTS
+  if (slot_ms[slot] !== whole) {
+    slot_ms[slot] = whole
+    slot_text[slot] = new Date(whole).toISOString()
   }
-  return iso
+  return slot_text[slot] ?? ''
 }
 
 /** The date of an HTTP header. */

@@ -1,10 +1,10 @@
 import type { Clock } from '../clock.ts'
 import type { DurableLog } from '../durable-log.ts'
 import { otherLine, recordOf, transferLine } from './hub-records.ts'
-import type { LogLine, Refund, Transfer, TransferState } from './hub-records.ts'
+import type { LogLine, Refund, Transfer } from './hub-records.ts'
 import { ilpPacketOf, sealOf } from './ilp.ts'
 import { modifiedRequest, scenarioOf } from './magic.ts'
-import type { ErrorInformation } from './magic.ts'
+import type { ErrorInformation, Scenario } from './magic.ts'
 
 /** An order to move money, as it reaches the hub. */
 export type Prepare = Omit<Transfer, 'at' | 'state' | 'done_at'>
@@ -39,91 +39,110 @@ export type HubWorld = {
   readonly latency_ms: () => number
 }
 
-export function openHub(world: HubWorld): Hub {
-  const transfers = new Map<string, Transfer>()
-  const paid: (Transfer | Refund)[] = []
-  const waiters = new Map<string, ((notice: Notice) => void)[]>()
-  const payers = openPayers(world)
+type Inner = {
+  readonly world: HubWorld
+  readonly transfers: Map<string, Transfer>
+  readonly paid: (Transfer | Refund)[]
+  readonly waiters: Map<string, ((notice: Notice) => void)[]>
+}
 
-  const finish = (transfer: Transfer, state: TransferState, logged: boolean): void => {
-    transfer.state = state
-    transfer.done_at = world.clock.now()
-    const line = logged
-      ? otherLine({ k: 'state', id: transfer.id, state, at: transfer.done_at })
-      : transferLine(transfer)
-    world.log().append(line, () => {
-      if (state === 'COMMITTED') paid.push(transfer)
-      tell(transfer)
-    })
-    if (state === 'COMMITTED') planReversal(transfer)
+/** Opens the hub: its transfers, and the list of what it really moved. */
+export function openHub(world: HubWorld): Hub {
+  const inner: Inner = { world, transfers: new Map(), paid: [], waiters: new Map() }
+  const payers = openPayers(world)
+  return {
+    prepare: (order, told) => prepare(inner, order, told),
+    find: (id) => find(inner, id),
+    payerIndex: payers.indexOf,
+    payer: payers.get,
+    paid: inner.paid,
+    replay: replayInto(inner.transfers, inner.paid, payers.learn),
+    resume: () => resume(inner),
   }
-  const tell = (transfer: Transfer): void => {
-    const told = waiters.get(transfer.id)
-    if (told === undefined) return
-    waiters.delete(transfer.id)
-    const notice = noticeOf(transfer)
-    for (const run of told) run(notice)
+}
+
+function prepare(hub: Inner, order: Prepare, told: (notice: Notice) => void): void {
+  const known = hub.transfers.get(order.id)
+  if (known !== undefined) return answerAgain(hub, known, order, told)
+  const transfer: Transfer = { ...order, at: hub.world.clock.now(), state: 'RESERVED', done_at: 0 }
+  hub.transfers.set(order.id, transfer)
+  accept(hub, transfer, told)
+}
+
+function accept(hub: Inner, transfer: Transfer, told: (notice: Notice) => void): void {
+  const { clock, log } = hub.world
+  const scenario = scenarioOf(transfer.code)
+  const latency_ms = hub.world.latency_ms()
+  const delay_ms = (scenario.commits_after_s ?? 0) * 1000 + latency_ms
+  if (scenario.told !== 'never') hub.waiters.set(transfer.id, [told])
+  if (delay_ms === 0) return finish(hub, transfer, false)
+  log().append(transferLine(transfer))
+  if (delay_ms < Number.POSITIVE_INFINITY) clock.after(delay_ms, () => finish(hub, transfer, true))
+  if (tellsReserved(scenario)) clock.after(latency_ms, () => log().settled(() => tell(hub, transfer)))
+}
+
+/** RESERVED is told as such, and the end of it is not told any more. */
+const tellsReserved = (scenario: Scenario): boolean =>
+  scenario.commits_after_s !== undefined && scenario.told === undefined
+
+function answerAgain(hub: Inner, transfer: Transfer, order: Prepare, told: (notice: Notice) => void): void {
+  if (!isSameOrder(transfer, order)) return told({ kind: 'error', error: modifiedRequest })
+  const scenario = scenarioOf(transfer.code)
+  if (transfer.state !== 'RESERVED' || tellsReserved(scenario))
+    return hub.world.log().settled(() => told(noticeOf(transfer)))
+  if (scenario.told === 'never') return
+  const others = hub.waiters.get(transfer.id)
+  if (others === undefined) hub.waiters.set(transfer.id, [told])
+  else others.push(told)
+}
+
+/** Ends a transfer: writes it down, then tells. `is_logged`: its acceptance has a line already. */
+function finish(hub: Inner, transfer: Transfer, is_logged: boolean): void {
+  const state = scenarioOf(transfer.code).transfer === undefined ? 'COMMITTED' : 'ABORTED'
+  transfer.state = state
+  transfer.done_at = hub.world.clock.now()
+  const line = is_logged
+    ? otherLine({ k: 'state', id: transfer.id, state, at: transfer.done_at })
+    : transferLine(transfer)
+  hub.world.log().append(line, () => {
+    if (state === 'COMMITTED') hub.paid.push(transfer)
+    tell(hub, transfer)
+  })
+  if (state === 'COMMITTED') planReversal(hub, transfer)
+}
+
+function tell(hub: Inner, transfer: Transfer): void {
+  const told = hub.waiters.get(transfer.id)
+  if (told === undefined) return
+  hub.waiters.delete(transfer.id)
+  const notice = noticeOf(transfer)
+  for (const run of told) run(notice)
+}
+
+function planReversal(hub: Inner, transfer: Transfer): void {
+  const after_s = scenarioOf(transfer.code).reversed_after_s
+  if (after_s === undefined) return
+  const { clock, log } = hub.world
+  clock.at(transfer.done_at + after_s * 1000, () => {
+    const at = clock.now()
+    log().append(otherLine({ k: 'refund', id: transfer.id, at }), () => hub.paid.push({ of: transfer, at }))
+  })
+}
+
+function find(hub: Inner, id: string): Transfer | undefined {
+  const transfer = hub.transfers.get(id)
+  const is_denied = transfer?.state === 'RESERVED' && scenarioOf(transfer.code).hidden === true
+  return is_denied ? undefined : transfer
+}
+
+function resume(hub: Inner): void {
+  const refunded = new Set(hub.paid.map((entry) => ('of' in entry ? entry.of.id : undefined)))
+  for (const transfer of hub.transfers.values()) {
+    if (transfer.state === 'COMMITTED' && !refunded.has(transfer.id)) planReversal(hub, transfer)
+    if (transfer.state !== 'RESERVED') continue
+    const due_ms = transfer.at + (scenarioOf(transfer.code).commits_after_s ?? 0) * 1000
+    if (due_ms < Number.POSITIVE_INFINITY) hub.world.clock.at(due_ms, () => finish(hub, transfer, true))
   }
-  const planReversal = (transfer: Transfer): void => {
-    const after_s = scenarioOf(transfer.code).reversed_after_s
-    if (after_s === undefined) return
-    world.clock.at(transfer.done_at + after_s * 1000, () => {
-      const at = world.clock.now()
-      world
-        .log()
-        .append(otherLine({ k: 'refund', id: transfer.id, at }), () => paid.push({ of: transfer, at }))
-    })
-  }
-  const accept = (transfer: Transfer, told: (notice: Notice) => void): void => {
-    const scenario = scenarioOf(transfer.code)
-    const latency_ms = world.latency_ms()
-    const delay_ms = (scenario.commits_after_s ?? 0) * 1000 + latency_ms
-    const end = scenario.transfer === undefined ? 'COMMITTED' : 'ABORTED'
-    if (scenario.told !== 'never') waiters.set(transfer.id, [told])
-    if (delay_ms === 0) return finish(transfer, end, false)
-    world.log().append(transferLine(transfer))
-    if (delay_ms < Number.POSITIVE_INFINITY) world.clock.after(delay_ms, () => finish(transfer, end, true))
-    if (scenario.commits_after_s !== undefined && scenario.told === undefined)
-      world.clock.after(latency_ms, () => world.log().settled(() => tell(transfer)))
-  }
-  const again = (transfer: Transfer, order: Prepare, told: (notice: Notice) => void): void => {
-    if (!isSameOrder(transfer, order)) return told({ kind: 'error', error: modifiedRequest })
-    const scenario = scenarioOf(transfer.code)
-    if (
-      transfer.state !== 'RESERVED' ||
-      (scenario.commits_after_s !== undefined && scenario.told === undefined)
-    )
-      return world.log().settled(() => told(noticeOf(transfer)))
-    if (scenario.told === 'never') return
-    const others = waiters.get(transfer.id)
-    if (others === undefined) waiters.set(transfer.id, [told])
-    else others.push(told)
-  }
-  const prepare = (order: Prepare, told: (notice: Notice) => void): void => {
-    const known = transfers.get(order.id)
-    if (known !== undefined) return again(known, order, told)
-    const transfer: Transfer = { ...order, at: world.clock.now(), state: 'RESERVED', done_at: 0 }
-    transfers.set(order.id, transfer)
-    accept(transfer, told)
-  }
-  const find = (id: string): Transfer | undefined => {
-    const transfer = transfers.get(id)
-    const denied = transfer?.state === 'RESERVED' && scenarioOf(transfer.code).hidden === true
-    return denied ? undefined : transfer
-  }
-  const resume = (): void => {
-    const refunded = new Set(paid.map((entry) => ('of' in entry ? entry.of.id : undefined)))
-    for (const transfer of transfers.values()) {
-      const scenario = scenarioOf(transfer.code)
-      if (transfer.state === 'COMMITTED' && !refunded.has(transfer.id)) planReversal(transfer)
-      if (transfer.state !== 'RESERVED') continue
-      const due_ms = transfer.at + (scenario.commits_after_s ?? 0) * 1000
-      const end = scenario.transfer === undefined ? 'COMMITTED' : 'ABORTED'
-      if (due_ms < Number.POSITIVE_INFINITY) world.clock.at(due_ms, () => finish(transfer, end, true))
-    }
-  }
-  const replay = replayInto(transfers, paid, payers.learn)
-  return { prepare, find, payerIndex: payers.indexOf, payer: payers.get, paid, replay, resume }
 }
 
 /** Amounts, currency and party must be those of the first order; another condition alone cannot happen here. */

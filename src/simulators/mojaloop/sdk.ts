@@ -1,14 +1,15 @@
 import type { Server } from 'node:http'
-import type { Strike } from '../faults.ts'
 import { openServer } from '../http.ts'
 import type { Exchange } from '../http.ts'
 import { badRequestBody } from './bodies.ts'
+import type { Bulks } from './bulk.ts'
 import type { TransferRequest } from './call.ts'
 import { magicCode } from './magic.ts'
 import { noisy } from './noise.ts'
 import { getTransfer, putTransfer } from './resume-transfer.ts'
 import { transferSchema } from './schemas.ts'
-import { replyTo, strikeCall } from './strike-call.ts'
+import { carryOut, readJson } from './sdk-call.ts'
+import { replyTo } from './strike-call.ts'
 import { postTransfer } from './transfers.ts'
 import { refusalOf } from './validate.ts'
 import { openWedge } from './wedge.ts'
@@ -19,14 +20,15 @@ import { routeMore } from './sdk-more.ts'
 /** The outbound API of the simulated SDK scheme adapter (like 24.19), and the wedge that its settings reset. */
 export function openSdk(world: World): { readonly server: Server; readonly wedge: Wedge } {
   const wedge = openWedge(world)
+  const bulks: Bulks = new Map()
   const server = openServer(
-    (exchange) => serve(world, wedge, exchange),
+    (exchange) => serve(world, wedge, bulks, exchange),
     (res, error) => replyTo(res)(500, JSON.stringify({ message: error.message, statusCode: '500' })),
   )
   return { server, wedge }
 }
 
-function serve(world: World, wedge: Wedge, exchange: Exchange): void {
+function serve(world: World, wedge: Wedge, bulks: Bulks, exchange: Exchange): void {
   const { method, path, res } = exchange
   let reply = replyTo(res)
   if (world.settings().noise) reply = noisy(reply)
@@ -41,20 +43,10 @@ function serve(world: World, wedge: Wedge, exchange: Exchange): void {
     return
   }
   const id = /^\/transfers\/([^{}/]+)$/.exec(path)?.[1]
-  if (id === undefined) return routeMore(world, exchange, reply)
+  if (id === undefined) return routeMore(world, bulks, exchange, reply)
   if (method === 'GET') return serveStatus(world, decodeURIComponent(id), exchange, reply)
   if (method === 'PUT') return serveAcceptance(world, decodeURIComponent(id), exchange, reply)
   reply(400, badRequestBody(`Method ${method} not supported for path ${path}`))
-}
-
-/** Reads a JSON body; what cannot be read is answered for. */
-export function readJson(exchange: Exchange, reply: Reply): { readonly value: unknown } | undefined {
-  try {
-    return { value: JSON.parse(exchange.body.toString()) as unknown }
-  } catch (error) {
-    reply(400, badRequestBody(error instanceof Error ? error.message : 'invalid JSON'))
-    return undefined
-  }
 }
 
 function serveTransfer(world: World, wedge: Wedge, exchange: Exchange, reply: Reply): void {
@@ -92,16 +84,4 @@ function serveAcceptance(world: World, id: string, exchange: Exchange, reply: Re
   const strike = world.faults.strike('transfer', party)
   const code = strike?.kind === 'scenario' ? strike.code : undefined
   carryOut(world, strike, exchange, reply, (answer) => putTransfer(world, id, json.value, answer, code))
-}
-
-/** Runs a call, through the fault that strikes it if one does. */
-export function carryOut(
-  world: World,
-  strike: Strike | undefined,
-  exchange: Exchange,
-  reply: Reply,
-  run: (reply: Reply) => void,
-): void {
-  if (strike === undefined || strike.kind === 'scenario') run(reply)
-  else strikeCall(world, strike, exchange.res, run)
 }

@@ -98,12 +98,12 @@ export const orderOf = (call: Call, payer: number): Prepare => ({
 /** Sends the prepare and waits for the hub's word. In two phases a failure can be resumed and so must be remembered. */
 export function executeTransfer(world: World, call: Call, is_resumable: boolean, reply: Reply): void {
   let open = true
-  let cancel: (() => void) | undefined
+  let cancel = (): void => undefined
   call.stage = 'prepared'
   world.hub.prepare(orderOf(call, world.hub.payerIndex(call.request.from)), (notice) => {
     if (!open) return
     open = false
-    cancel?.()
+    cancel()
     conclude(world, call, notice, is_resumable, reply)
   })
   // The ordinary transfer without latency is told within the turn; it needs no timer.

@@ -5,6 +5,7 @@ import { afterEach } from 'vitest'
 import { openMojaloop } from '../../../src/connectors/index.ts'
 import type { MojaloopOptions, Order, PayoutRail } from '../../../src/connectors/index.ts'
 import { openLog } from '../../../src/platform/log.ts'
+import { openOutbound } from '../../../src/platform/outbound.ts'
 import { orderFor } from './replay.ts'
 
 export type Call = { readonly method: string; readonly path: string; readonly body: Record<string, unknown> }
@@ -52,7 +53,9 @@ export async function serve(script: Script): Promise<{ url: string; calls: Call[
 }
 
 export function open(url: string, more: Partial<MojaloopOptions> = {}): PayoutRail {
+  const outbound = openOutbound({ production: false, allow_loopback: true })
   const rail = openMojaloop({
+    outbound,
     url,
     timeout_ms: 400,
     mode: 'auto',

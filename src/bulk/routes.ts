@@ -1,0 +1,7 @@
+import type { Route } from '../platform/http/route.ts'
+import type { BulkDeps } from './deps.ts'
+import { readRoutes } from './routes/read.ts'
+import { writeRoutes } from './routes/write.ts'
+
+/** Every route of bulk transfers, as data. */
+export const bulkRoutes = (deps: BulkDeps): readonly Route[] => [...writeRoutes(deps), ...readRoutes(deps)]

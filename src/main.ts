@@ -1,0 +1,15 @@
+import { parseArgs } from 'node:util'
+import { start } from './start.ts'
+
+const usage = 'usage: npm start [-- --role api,worker]'
+
+try {
+  const { values } = parseArgs({ options: { role: { type: 'string' } } })
+  const roles = (values.role ?? 'api,worker').split(',')
+  const unknown = roles.filter((role) => role !== 'api' && role !== 'worker')
+  if (unknown.length > 0) throw new Error(`unknown role ${unknown.join(', ')}; ${usage}`)
+  await start(process.env, new Set(roles))
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+  process.exit(1)
+}
