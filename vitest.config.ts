@@ -5,6 +5,7 @@ export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts', 'scripts/**/*.test.ts'],
     globalSetup: './test/harness/global.ts',
+    setupFiles: './test/harness/strict.ts',
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 20_000,

@@ -168,6 +168,24 @@ create table payments_reviews (
 comment on table payments_reviews is 'How people closed what the rail left open: one proposes with evidence, another confirms.';
 create unique index payments_reviews_once on payments_reviews (batch_id, seq, attempt);
 
+create table payments_fee_questions (
+  batch_id bigint not null references payments_batches,
+  seq integer not null,
+  attempt smallint not null,
+  amount bigint not null check (amount > 0),
+  asked_at timestamptz not null default cauri_now(),
+  borne_by text check (borne_by in ('PAYER', 'HOUSE')),
+  proposed_by text,
+  confirmed_by text,
+  confirmed_at timestamptz,
+  primary key (batch_id, seq),
+  check ((borne_by is null) = (proposed_by is null)),
+  check ((confirmed_by is null) = (confirmed_at is null)),
+  check (confirmed_by is null or proposed_by is not null),
+  constraint payments_fee_questions_two_people check (lower(trim(confirmed_by)) <> lower(trim(proposed_by)))
+);
+comment on table payments_fee_questions is 'A rail took more than the hold covered, with no way to refuse it: who bears it? Two people answer.';
+
 -- Moves lines to their outcomes and answers the rows that really changed: only they make ledger lines. PAID settles
 -- whoever brings it; everything else needs the token of the worker that drives the connection now. A PAID for a line
 -- that is closed otherwise, or at another attempt, comes back as LATE. unnest is joined only to the base table, by its

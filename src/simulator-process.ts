@@ -23,7 +23,6 @@ export async function startSimulatorProcess(
   const child = fork(MAIN, [], {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     env: {
-      ...process.env,
       CAURI_HOME: config.home,
       SDK_PORT: String(config.SDK_PORT),
       HUB_PORT: String(config.HUB_PORT),

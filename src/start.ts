@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { loadEnvFile } from 'node:process'
 import { openApp, type App } from './app.ts'
 import { loadDemo } from './demo.ts'
+import { advanceClock } from './platform/clock.ts'
 import { readConfig, type Config } from './platform/config.ts'
-import { sql } from './platform/db.ts'
 import { openLog, type Log } from './platform/log.ts'
 import { migrate } from './platform/migrate.ts'
 import { startPostgres, type Postgres } from './platform/postgres/index.ts'
@@ -51,9 +51,9 @@ async function startAll(
 
   const sandbox = config.CAURI_MODE === 'sandbox'
   if (sandbox && config.SCHEME_ADAPTER_URL === undefined)
-    running.simulators = await startSimulatorProcess(config, log, (advance_s) =>
-      advanceClock(running, advance_s),
-    )
+    running.simulators = await startSimulatorProcess(config, log, async (advance_s) => {
+      if (running.app !== undefined) await advanceClock(running.app.ctx.db, advance_s)
+    })
   const simulated = running.simulators?.ports
   const app = await openApp({
     config,
@@ -111,10 +111,6 @@ function keptSecret(home: string): string {
   const path = join(home, 'secret-key')
   if (!existsSync(path)) writeFileSync(path, randomBytes(32).toString('base64'), { mode: 0o600 })
   return readFileSync(path, 'utf8').trim()
-}
-
-async function advanceClock(running: Running, advance_s: number): Promise<void> {
-  await running.app?.ctx.db.run(sql`select platform_advance_clock(${advance_s})`)
 }
 
 function onStop(log: Log, running: Running): void {

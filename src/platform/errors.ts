@@ -160,6 +160,15 @@ export const refusals = {
     en: 'Another person must confirm',
     fr: 'Une autre personne doit confirmer',
   },
+  // operators
+  ORGANIZATION_NOT_FOUND: { status: 404, en: 'No such organisation', fr: 'Organisation introuvable' },
+  CONNECTION_NOT_FOUND: { status: 404, en: 'No such rail connection', fr: 'Connexion introuvable' },
+  JOB_NOT_FOUND: { status: 404, en: 'No such dead job', fr: 'Tâche morte introuvable' },
+  SQL_NOT_READ_ONLY: {
+    status: 400,
+    en: 'Only one statement that reads is accepted',
+    fr: 'Une seule instruction, qui lit, est acceptée',
+  },
 } as const satisfies Record<string, { readonly status: number; readonly en: string; readonly fr: string }>
 
 export type RefusalCode = keyof typeof refusals

@@ -73,7 +73,7 @@ export function openDurableLog(path: string, replay: (line: string) => void): Du
 
 /** Gives the length of the file up to and with its last line end. */
 function readLines(file: number, replay: (line: string) => void): number {
-  const chunk = Buffer.allocUnsafe(1 << 20)
+  const chunk = Buffer.allocUnsafe(1 << 16)
   let rest = Buffer.alloc(0)
   let whole = 0
   for (let at = 0; ;) {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openFaults } from './faults.ts'
 import { openTestWorld } from './test-world.ts'
@@ -54,6 +55,18 @@ describe('injected faults', () => {
     expect(await seen(world.post('22890123456', { transferId }))).toBe('cut')
     expect(await seen(world.post('22890123456', { transferId }))).toBe(200)
     expect((await world.paid()).filter((payment) => payment.reference === transferId)).toHaveLength(1)
+  })
+
+  it('times a resend out while its first order never ends, although no fault strikes the resend', async () => {
+    await inject({ kind: 'pending_forever' })
+    const transferId = randomUUID()
+    for (let i = 0; i < 2; i++) {
+      const post = seen(world.post('22890123456', { transferId }))
+      await pause(30)
+      await world.advance(30)
+      expect(await post).toBe(504)
+    }
+    expect(await world.paid()).toHaveLength(0)
   })
 
   it('strikes every nth call', async () => {

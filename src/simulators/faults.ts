@@ -53,7 +53,7 @@ const ruleSchema = z
     /** Every nth call. */
     nth: z.number().int().min(1).optional(),
     probability: z.number().min(0).max(1).optional(),
-    seed: z.number().int().default(1),
+    seed: z.number().int().optional(),
     /** How often it strikes at most. */
     times: z.number().int().min(1).optional(),
     /** Seconds of `slow_responses`, or of the lie of `status_endpoint_lies`. */
@@ -71,7 +71,12 @@ const ruleSchema = z
       })
   })
 
-export type Fault = z.output<typeof ruleSchema> & { readonly id: number; seen: number; hits: number }
+export type Fault = Omit<z.output<typeof ruleSchema>, 'seed'> & {
+  readonly id: number
+  readonly seed: number
+  seen: number
+  hits: number
+}
 
 /** What strikes a call: a scenario in place of the ordinary one, or something done to the call. */
 export type Strike =
@@ -91,8 +96,11 @@ export type Faults = {
   readonly strike: (step: Step, party: string) => Strike | undefined
 }
 
-/** The faults that tests and people inject. With the same rules and the same calls the same ones strike. */
-export function openFaults(): Faults {
+/**
+ * The faults that tests and people inject. With the same rules and the same calls the same ones strike. `seed` is that of
+ * the rules that name none.
+ */
+export function openFaults(seed = 1): Faults {
   let rules: (Fault & { readonly calls: Map<string, number> })[] = []
   let last_id = 0
   return {
@@ -105,7 +113,7 @@ export function openFaults(): Faults {
             detail: issue.message,
           })),
         }
-      const fault = { ...parsed.data, id: ++last_id, seen: 0, hits: 0 }
+      const fault = { ...parsed.data, seed: parsed.data.seed ?? seed, id: ++last_id, seen: 0, hits: 0 }
       rules.push({ ...fault, calls: new Map() })
       return { fault }
     },

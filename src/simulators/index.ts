@@ -33,6 +33,8 @@ export type SimulatorOptions = {
   /** Where the durable log lives (`paid.jsonl`). */
   readonly folder: string
   readonly settings?: SettingsPatch
+  /** Seed of the injected faults that name none (1). */
+  readonly seed?: number
   /** Told when somebody moves the sandbox's clock, so that the rest of the sandbox moves with it. */
   readonly onClock?: (advance_s: number) => Promise<void>
 }
@@ -53,7 +55,7 @@ export async function startSimulators(options: SimulatorOptions): Promise<Simula
   const merged = mergeSettings(defaultSettings, options.settings ?? {})
   if ('faults' in merged) throw new Error(`simulator settings: ${JSON.stringify(merged.faults)}`)
   let settings: Settings = merged.settings
-  const { world, clock, log } = openWorld(options.folder, () => settings)
+  const { world, clock, log } = openWorld(options, () => settings)
   const inbox = openInbox()
   const prompts = openPrompts()
   const sdk = openSdk(world)
@@ -99,7 +101,7 @@ function advance(clock: Clock, log: DurableLog, seconds: number): void {
 
 /** Reads the log back, then plans again what was still to come, on the clock that the sandbox had reached. */
 function openWorld(
-  folder: string,
+  options: SimulatorOptions,
   settings: () => Settings,
 ): { readonly world: World; readonly clock: Clock; readonly log: DurableLog } {
   const opened: { log?: DurableLog; clock?: Clock } = {}
@@ -112,7 +114,7 @@ function openWorld(
     return { ...call, scenario: scenarioOf(call.code) }
   })
   let offset_ms = 0
-  const durable = openDurableLog(join(folder, 'paid.jsonl'), (text) => {
+  const durable = openDurableLog(join(options.folder, 'paid.jsonl'), (text) => {
     const line = JSON.parse(text) as LogLine
     if (line.k === 'clock') offset_ms = line.offset_ms
     hub.replay(line)
@@ -121,7 +123,7 @@ function openWorld(
   opened.log = durable
   opened.clock = openClock(offset_ms)
   hub.resume()
-  const faults = openFaults()
+  const faults = openFaults(options.seed)
   const world: World = { clock, log, hub, models, faults, settings: () => settings().mojaloop }
   return { world, clock, log: durable }
 }

@@ -27,6 +27,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
     hub_port: portOf(env, 'HUB_PORT', 4040),
     simulator_port: portOf(env, 'SIMULATOR_PORT', 4100),
     folder: join(resolve(env['CAURI_HOME'] ?? '.cauri'), 'simulators'),
+    seed: Number.parseInt(env['SIMULATOR_SEED'] ?? '1', 10) || 1,
     onClock: tellParent,
   })
   const stop = (): void => {

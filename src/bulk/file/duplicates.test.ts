@@ -23,7 +23,7 @@ test('a transferId that stands twice is named with both lines, in both languages
 })
 
 test('ids that differ only in case are two ids', async () => {
-  expect(await findDuplicates(fileWith(['a', 'A']), limits)).toEqual({ count: 0, errors: [] })
+  expect(await findDuplicates(fileWith(['a', 'A']), limits)).toMatchObject({ count: 0, errors: [] })
 })
 
 test('of many duplicates a hundred are listed and all are counted', async () => {
@@ -40,9 +40,9 @@ test('of many duplicates a hundred are listed and all are counted', async () => 
 
 test('a payment list has no ids to compare, nor to look up', async () => {
   const path = fileOf('type_id,valeur_id,devise,montant\nALIAS,a,XAF,1\nALIAS,a,XAF,1\n')
-  expect(await findDuplicates(path, limits)).toEqual({ count: 0, errors: [] })
+  expect(await findDuplicates(path, limits)).toMatchObject({ count: 0, errors: [] })
   const lookup = (): Promise<string[]> => Promise.reject(new Error('asked'))
-  expect(await findUsed(path, limits, { lookup })).toEqual({ count: 0, errors: [] })
+  expect(await findUsed(path, limits, { lookup })).toMatchObject({ count: 0, errors: [] })
 })
 
 test('duplicates are found although another row is at fault', async () => {

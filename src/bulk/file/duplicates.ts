@@ -5,7 +5,12 @@ import { faultAt } from './faults.ts'
 import { type FileLimits, type FileSummary, type ReadOptions, readRows } from './read-rows.ts'
 
 /** Transfer ids that may not be used: how many rows, and the first hundred. */
-export type TakenIds = { readonly count: number; readonly errors: readonly Fault[] }
+export type TakenIds = {
+  readonly count: number
+  readonly errors: readonly Fault[]
+  /** Of the whole file, which was read on the way. */
+  readonly summary: FileSummary
+}
 
 type Options = Pick<ReadOptions, 'language'>
 const MAX_LISTED = 100
@@ -33,8 +38,9 @@ export async function findDuplicates(
       hashes[size++] = hashOf(transfer_id)
     }
   }
+  const summary = reader.summary()
   const { count, repeated } = repeatsIn(hashes.subarray(0, size).sort())
-  if (count === 0) return { count, errors: [] }
+  if (count === 0) return { count, errors: [], summary }
 
   const errors: Fault[] = []
   const first = new Map<bigint, { readonly id: string; readonly line: number }>()
@@ -46,17 +52,17 @@ export async function findDuplicates(
       if (seen === undefined) first.set(key, { id: detached(transfer_id), line })
       else if (seen.id === transfer_id)
         errors.push(
-          idFault(reader.summary(), language, [
+          idFault(summary, language, [
             'TRANSFER_ID_DUPLICATE',
             line,
             transfer_id,
             { found: seen.line },
           ]),
         )
-      if (errors.length === MAX_LISTED) return { count, errors }
+      if (errors.length === MAX_LISTED) return { count, errors, summary }
     }
   }
-  return { count, errors }
+  return { count, errors, summary }
 }
 
 /**
@@ -93,10 +99,9 @@ export async function findUsed(
   }
   await ask()
   listed.sort((a, b) => a.line - b.line)
-  const errors = listed.map(({ id, line }) =>
-    idFault(reader.summary(), language, ['TRANSFER_ID_USED', line, id, {}]),
-  )
-  return { count, errors }
+  const summary = reader.summary()
+  const errors = listed.map(({ id, line }) => idFault(summary, language, ['TRANSFER_ID_USED', line, id, {}]))
+  return { count, errors, summary }
 }
 
 function idFault(

@@ -21,8 +21,7 @@ export type FileWarning = {
 
 export type FileSummary = {
   readonly format: Format
-  /** The columns that were recognised, as the file spells them. */
-  readonly columns: Readonly<Partial<Record<Role, string>>>
+  readonly columns: Columns
   readonly encoding: Encoding
   readonly delimiter: Delimiter
   /** Data rows, valid or not. */
@@ -46,7 +45,12 @@ export type ReadOptions = {
   readonly past_faults?: boolean
 }
 
+/** The columns that were recognised, as the file spells them. */
+export type Columns = Readonly<Partial<Record<Role, string>>>
+
 export type RowReader = AsyncIterable<readonly Row[]> & {
+  /** Known as soon as there are rows. */
+  readonly columns: () => Columns
   /** Known when the rows have been read to the end; asking before is a bug. */
   readonly summary: () => FileSummary
 }
@@ -66,10 +70,10 @@ export function readRows(
   { language = 'fr', past_faults = false }: ReadOptions = {},
 ): RowReader {
   let summary: FileSummary | undefined
+  let header: Header | undefined
   async function* rows(): AsyncGenerator<readonly Row[]> {
     const refuse = refuserIn(language)
     const encoding = await findEncoding(path, limits.max_bytes, refuse)
-    let header: Header | undefined
     let tally: Tally | undefined
     let delimiter: Delimiter = ','
     for await (const records of readRecords(readText(path, encoding, refuse), refuse)) {
@@ -89,6 +93,7 @@ export function readRows(
   }
   return {
     [Symbol.asyncIterator]: rows,
+    columns: () => (header === undefined ? {} : namesOf(header)),
     summary: () => {
       if (summary === undefined) throw new Error(`summary of ${path} before all its rows were read`)
       return summary
@@ -102,15 +107,15 @@ export function rowsRefusal({ error_count, errors }: FileSummary): Refusal | und
   const more = error_count > errors.length
   return new Refusal('FILE_ROWS_INVALID', {
     detail: {
-      en: `${error_count} faults${more ? `; the first ${errors.length} are listed` : ''}. Nothing was reserved.`,
-      fr: `${error_count} erreurs${more ? ` ; les ${errors.length} premières sont listées` : ''}. Rien n’a été réservé.`,
+      en: `${error_count} fault${error_count === 1 ? '' : 's'}${more ? `; the first ${errors.length} are listed` : ''}. Nothing was reserved.`,
+      fr: `${error_count} erreur${error_count === 1 ? '' : 's'}${more ? ` ; les ${errors.length} premières sont listées` : ''}. Rien n’a été réservé.`,
     },
     errors,
     members: { error_count },
   })
 }
 
-const namesOf = ({ roles }: Header): Partial<Record<Role, string>> =>
+const namesOf = ({ roles }: Header): Columns =>
   Object.fromEntries(Object.entries(roles).map(([role, column]) => [role, column.name]))
 
 type Counts = Omit<FileSummary, 'format' | 'columns' | 'encoding' | 'delimiter'>

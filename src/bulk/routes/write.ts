@@ -19,7 +19,7 @@ export const makerOf = (actor: Actor): Maker => {
 }
 
 /** An upload may own its key as long as it may take. */
-const LEASE_S = 600
+const LEASE_S = 660
 
 export const writeRoutes = (deps: BulkDeps): readonly Route[] => [
   defineRoute({

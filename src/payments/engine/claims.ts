@@ -7,15 +7,19 @@ import { orderOf, type LiveRange, type Task } from './task.ts'
 const LEAST_CLAIM = 64
 const MOST_CLAIM = 2_000
 
-/** Claims the next range when the queue runs low. The claim is committed before any of its lines can be sent. */
-export async function fill(drive: Drive): Promise<boolean> {
+/**
+ * Claims the next range when the queue runs low. The claim is committed before any of its lines can be sent. Answers
+ * whether there was something to claim, whether nothing is open, or that there is enough work here for now.
+ */
+export async function fill(drive: Drive): Promise<'claimed' | 'nothing' | 'enough'> {
   const want = Math.min(MOST_CLAIM, Math.max(LEAST_CLAIM, 4 * drive.window.size()))
-  if (drive.queue.length() > want / 2 || drive.breaker.state() === 'OPEN' || !drive.lease.safe()) return false
+  if (drive.queue.length() > want / 2 || drive.breaker.state() === 'OPEN' || !drive.lease.safe())
+    return 'enough'
   const token = drive.lease.token()
   const claim = await drive.db.tx((tx) =>
     q.claim(tx, drive.settings.id, drive.worker, token, want, drive.last_batch),
   )
-  if (claim === undefined) return false
+  if (claim === undefined) return 'nothing'
   drive.last_batch = claim.batch_id
   await drive.load(drive.db, [claim.batch_id])
   const rows = await q.selectOrders(drive.db, claim)
@@ -31,7 +35,7 @@ export async function fill(drive: Drive): Promise<boolean> {
     const order = orderOf(row, batch)
     drive.queue.push({ kind: 'pay', row, order, rail_reference: order.reference, range, resent: false })
   }
-  return true
+  return 'claimed'
 }
 
 /** Takes the pursuits that are due and queues what they ask for. */

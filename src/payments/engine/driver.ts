@@ -98,10 +98,11 @@ async function turn(drive: Drive, pump: () => void): Promise<boolean> {
     await holdPaused(drive)
     await sweep(drive)
   }
-  drive.more = await fill(drive)
+  const filled = await fill(drive)
+  drive.more = filled !== 'nothing'
   if (!drive.more && drive.in_flight + drive.queue.length() + drive.settler.backlog() === 0) drive.forget()
   pump()
-  return drive.more
+  return filled === 'claimed'
 }
 
 function maySend(drive: Drive): boolean {
@@ -239,6 +240,7 @@ async function rest(drive: Drive, because: string): Promise<void> {
   )
   drive.breaker.open(performance.now(), drive.settings.stop_ms)
   drive.stop_because = undefined
+  drive.habits = undefined // what made it refuse us may have changed how it must be used
 }
 
 /** After its rest, or at an operator's word, one line tries. */

@@ -5,6 +5,7 @@ import type { Tx } from '../../platform/db.ts'
 import type { Currency } from '../../platform/money.ts'
 import type { BatchInfo, PursuitChange, SettledRow } from '../sql/engine.ts'
 import * as q from '../sql/engine.ts'
+import { insertFeeQuestion } from '../sql/fees.ts'
 import type { Outcome } from './outcome.ts'
 
 /** What a purpose is told, in the transaction that settles: the rows that really changed, batch by batch. */
@@ -54,6 +55,7 @@ export async function settle(tx: Tx, input: SettleInput): Promise<SettledRow[]> 
     })
   const batches = [...new Set(changed.map((row) => row.batch_id))]
   if (batches.length > 0) await q.notifyProgress(tx, batches)
+  await askAboutFees(tx, input, changed)
   await post(tx, await entriesOf(tx, input, changed, set_id))
   return changed
 }
@@ -115,6 +117,15 @@ async function tellPurposes(tx: Tx, input: SettleInput, money: readonly SettledR
         lines: rows.map((row) => ({ seq: row.seq, outcome: row.outcome === 'PAID' ? 'PAID' : 'FAILED' })),
       })),
     )
+  }
+}
+
+/** A fee above the allowance has left already: who bears it is for people to say. */
+async function askAboutFees(tx: Tx, input: SettleInput, changed: readonly SettledRow[]): Promise<void> {
+  for (const row of changed) {
+    if (row.outcome !== 'PAID') continue
+    const above = row.fee - input.batch(row.batch_id).fee_cap
+    if (above > 0n) await insertFeeQuestion(tx, row, above)
   }
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { ask, good, json, production, raw, start } from './server.fixture.ts'
+import { ask, good, json, production, raw, start } from '../../../test/harness/http-server.ts'
 
 test('paths work with and without a trailing slash', async () => {
   const { url } = await start()

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { ask, start, type Body } from './server.fixture.ts'
+import { ask, start, type Body } from '../../../test/harness/http-server.ts'
 
 test('the document is made of the same routes: refusals per status, forms, operation ids', async () => {
   const { url } = await start()

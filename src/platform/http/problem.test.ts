@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { sql } from '../db.ts'
 import { defineRoute } from './route.ts'
-import { ask, common, good, json, raw, start, type Body } from './server.fixture.ts'
+import { ask, common, good, json, raw, start, type Body } from '../../../test/harness/http-server.ts'
 
 test('a refusal says its code, its status, its sentences in the caller’s language and its members', async () => {
   const { url } = await start()
@@ -134,7 +134,7 @@ test('a bug is logged with its stack and tells the caller nothing', async () => 
   const { url, lines } = await start()
   const { body } = await ask(`${url}/api/things/bug`)
   expect(JSON.stringify(body)).not.toContain('secret of the house')
-  expect(lines.find((line) => line.includes('secret of the house'))).toContain('server.test.ts')
+  expect(lines.find((line) => line.includes('secret of the house'))).toContain('http-server.ts:')
 })
 
 test('bytes that are not HTTP get a problem document too', async () => {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { until } from '../../../test/harness/wait.ts'
 import { defineRoute } from './route.ts'
-import { ask, common, good, raw, start, waits } from './server.fixture.ts'
+import { ask, common, good, raw, start, waits } from '../../../test/harness/http-server.ts'
 
 test('an upload larger than the JSON limit is read by its route', async () => {
   const { url } = await start()

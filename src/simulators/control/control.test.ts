@@ -75,18 +75,14 @@ describe('the control API', () => {
   it('gives pages of ten thousand with the place of the next one', () => {
     const transfer = (i: number) => ({
       id: `t${i}`,
-      party_type: 'MSISDN',
       party: `p${i % 2}`,
       amount: 1,
-      fee: 0,
-      currency: 'XOF',
-      code: '',
       home: '',
-      payer: -1,
       transaction_id: '',
+      terms: { party_type: 'MSISDN', currency: 'XOF', code: '', fee: 0, payer: -1 },
       at: 0,
       state: 'COMMITTED' as const,
-      done_at: i,
+      took_ms: i,
     })
     const paid = Array.from({ length: 20_001 }, (_, i) => transfer(i))
     const pages = [listPaid(paid, {}), listPaid(paid, { since: '10000' }), listPaid(paid, { since: '20000' })]

@@ -1,3 +1,4 @@
+import { doneAt } from '../mojaloop/hub-records.ts'
 import type { Refund, Transfer } from '../mojaloop/hub-records.ts'
 
 /** One movement of money in the outside world; `amount` without fee. */
@@ -18,7 +19,7 @@ export const PAGE = 10_000
 
 export const isRefund = (entry: Transfer | Refund): entry is Refund => 'of' in entry
 export const transferOf = (entry: Transfer | Refund): Transfer => (isRefund(entry) ? entry.of : entry)
-const timeOf = (entry: Transfer | Refund): number => (isRefund(entry) ? entry.at : entry.done_at)
+const timeOf = (entry: Transfer | Refund): number => (isRefund(entry) ? entry.at : doneAt(entry))
 
 /**
  * A page of what was paid, oldest first. `since` is the `next` of an earlier page (a place in the log) or an ISO time.
@@ -52,7 +53,7 @@ export function paymentOf(entry: Transfer | Refund): Payment {
     reference: transfer.id,
     party: transfer.party,
     amount: transfer.amount,
-    currency: transfer.currency,
+    currency: transfer.terms.currency,
     at: new Date(timeOf(entry)).toISOString(),
   }
 }
@@ -65,10 +66,11 @@ export function listWallets(paid: readonly (Transfer | Refund)[], party?: string
   for (const entry of paid) {
     const transfer = transferOf(entry)
     if (party !== undefined && transfer.party !== party) continue
-    const key = `${transfer.party} ${transfer.currency}`
+    const { currency } = transfer.terms
+    const key = `${transfer.party} ${currency}`
     const balance = (balances.get(key)?.balance ?? 0) + (isRefund(entry) ? -transfer.amount : transfer.amount)
     if (balances.has(key) || balances.size < PAGE)
-      balances.set(key, { party: transfer.party, currency: transfer.currency, balance })
+      balances.set(key, { party: transfer.party, currency, balance })
   }
   return [...balances.values()]
 }

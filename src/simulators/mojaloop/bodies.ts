@@ -71,8 +71,12 @@ function resolvedParty(call: Call): string {
   const to: SdkParty = call.request.to
   if (!looksUp(call)) return text(to)
   const name = nameOf(to.idValue, call.scenario.other_name === true)
-  const { fspId: _fsp, firstName: _first, lastName: _last, dateOfBirth: _birth, ...kept } = to
-  return `${text(kept).slice(0, -1)},"fspId":"payeefsp","firstName":"${name.first}","lastName":"${name.last}","dateOfBirth":"${DATE_OF_BIRTH}"}`
+  const found = `"fspId":"payeefsp","firstName":"${name.first}","lastName":"${name.last}","dateOfBirth":"${DATE_OF_BIRTH}"}`
+  const { fspId, firstName, lastName, dateOfBirth } = to
+  if ((fspId ?? firstName ?? lastName ?? dateOfBirth) === undefined)
+    return `${text(to).slice(0, -1)},${found}`
+  const asked = { ...to, fspId: undefined, firstName: undefined, lastName: undefined, dateOfBirth: undefined }
+  return `${text(asked).slice(0, -1)},${found}`
 }
 
 const partyRequestSection = (call: Call): string =>

@@ -1,13 +1,10 @@
 import type { Clock } from '../clock.ts'
 import type { DurableLog } from '../durable-log.ts'
-import { otherLine, recordOf, transferLine } from './hub-records.ts'
-import type { LogLine, Refund, Transfer } from './hub-records.ts'
+import { doneAt, openRecords, orderOfTransfer, otherLine, transferLine } from './hub-records.ts'
+import type { LogLine, Prepare, Refund, Transfer } from './hub-records.ts'
 import { ilpPacketOf, sealOf } from './ilp.ts'
 import { modifiedRequest, scenarioOf } from './magic.ts'
 import type { ErrorInformation, Scenario } from './magic.ts'
-
-/** An order to move money, as it reaches the hub. */
-export type Prepare = Omit<Transfer, 'at' | 'state' | 'done_at'>
 
 /** What the hub calls back: a state (with the fulfilment when there is one), or an error. */
 export type Notice =
@@ -43,12 +40,13 @@ type Inner = {
   readonly world: HubWorld
   readonly transfers: Map<string, Transfer>
   readonly paid: (Transfer | Refund)[]
+  readonly record: ReturnType<typeof openRecords>
   readonly waiters: Map<string, ((notice: Notice) => void)[]>
 }
 
 /** Opens the hub: its transfers, and the list of what it really moved. */
 export function openHub(world: HubWorld): Hub {
-  const inner: Inner = { world, transfers: new Map(), paid: [], waiters: new Map() }
+  const inner: Inner = { world, transfers: new Map(), paid: [], record: openRecords(), waiters: new Map() }
   const payers = openPayers(world)
   return {
     prepare: (order, told) => prepare(inner, order, told),
@@ -56,7 +54,7 @@ export function openHub(world: HubWorld): Hub {
     payerIndex: payers.indexOf,
     payer: payers.get,
     paid: inner.paid,
-    replay: replayInto(inner.transfers, inner.paid, payers.learn),
+    replay: (line) => replay(inner, payers.learn, line),
     resume: () => resume(inner),
   }
 }
@@ -64,14 +62,14 @@ export function openHub(world: HubWorld): Hub {
 function prepare(hub: Inner, order: Prepare, told: (notice: Notice) => void): void {
   const known = hub.transfers.get(order.id)
   if (known !== undefined) return answerAgain(hub, known, order, told)
-  const transfer: Transfer = { ...order, at: hub.world.clock.now(), state: 'RESERVED', done_at: 0 }
+  const transfer = hub.record(order, hub.world.clock.now(), 'RESERVED', -1)
   hub.transfers.set(order.id, transfer)
   accept(hub, transfer, told)
 }
 
 function accept(hub: Inner, transfer: Transfer, told: (notice: Notice) => void): void {
   const { clock, log } = hub.world
-  const scenario = scenarioOf(transfer.code)
+  const scenario = scenarioOf(transfer.terms.code)
   const latency_ms = hub.world.latency_ms()
   const delay_ms = (scenario.commits_after_s ?? 0) * 1000 + latency_ms
   if (scenario.told !== 'never') hub.waiters.set(transfer.id, [told])
@@ -87,7 +85,7 @@ const tellsReserved = (scenario: Scenario): boolean =>
 
 function answerAgain(hub: Inner, transfer: Transfer, order: Prepare, told: (notice: Notice) => void): void {
   if (!isSameOrder(transfer, order)) return told({ kind: 'error', error: modifiedRequest })
-  const scenario = scenarioOf(transfer.code)
+  const scenario = scenarioOf(transfer.terms.code)
   if (transfer.state !== 'RESERVED' || tellsReserved(scenario))
     return hub.world.log().settled(() => told(noticeOf(transfer)))
   if (scenario.told === 'never') return
@@ -98,11 +96,11 @@ function answerAgain(hub: Inner, transfer: Transfer, order: Prepare, told: (noti
 
 /** Ends a transfer: writes it down, then tells. `is_logged`: its acceptance has a line already. */
 function finish(hub: Inner, transfer: Transfer, is_logged: boolean): void {
-  const state = scenarioOf(transfer.code).transfer === undefined ? 'COMMITTED' : 'ABORTED'
+  const state = scenarioOf(transfer.terms.code).transfer === undefined ? 'COMMITTED' : 'ABORTED'
   transfer.state = state
-  transfer.done_at = hub.world.clock.now()
+  transfer.took_ms = hub.world.clock.now() - transfer.at
   const line = is_logged
-    ? otherLine({ k: 'state', id: transfer.id, state, at: transfer.done_at })
+    ? otherLine({ k: 'state', id: transfer.id, state, at: doneAt(transfer) })
     : transferLine(transfer)
   hub.world.log().append(line, () => {
     if (state === 'COMMITTED') hub.paid.push(transfer)
@@ -120,10 +118,10 @@ function tell(hub: Inner, transfer: Transfer): void {
 }
 
 function planReversal(hub: Inner, transfer: Transfer): void {
-  const after_s = scenarioOf(transfer.code).reversed_after_s
+  const after_s = scenarioOf(transfer.terms.code).reversed_after_s
   if (after_s === undefined) return
   const { clock, log } = hub.world
-  clock.at(transfer.done_at + after_s * 1000, () => {
+  clock.at(doneAt(transfer) + after_s * 1000, () => {
     const at = clock.now()
     log().append(otherLine({ k: 'refund', id: transfer.id, at }), () => hub.paid.push({ of: transfer, at }))
   })
@@ -131,7 +129,7 @@ function planReversal(hub: Inner, transfer: Transfer): void {
 
 function find(hub: Inner, id: string): Transfer | undefined {
   const transfer = hub.transfers.get(id)
-  const is_denied = transfer?.state === 'RESERVED' && scenarioOf(transfer.code).hidden === true
+  const is_denied = transfer?.state === 'RESERVED' && scenarioOf(transfer.terms.code).hidden === true
   return is_denied ? undefined : transfer
 }
 
@@ -140,18 +138,18 @@ function resume(hub: Inner): void {
   for (const transfer of hub.transfers.values()) {
     if (transfer.state === 'COMMITTED' && !refunded.has(transfer.id)) planReversal(hub, transfer)
     if (transfer.state !== 'RESERVED') continue
-    const due_ms = transfer.at + (scenarioOf(transfer.code).commits_after_s ?? 0) * 1000
+    const due_ms = transfer.at + (scenarioOf(transfer.terms.code).commits_after_s ?? 0) * 1000
     if (due_ms < Number.POSITIVE_INFINITY) hub.world.clock.at(due_ms, () => finish(hub, transfer, true))
   }
 }
 
 /** Amounts, currency and party must be those of the first order; another condition alone cannot happen here. */
-const isSameOrder = (a: Prepare, b: Prepare): boolean =>
-  a.amount === b.amount && a.fee === b.fee && a.currency === b.currency && a.party === b.party
+const isSameOrder = (a: Transfer, b: Prepare): boolean =>
+  a.amount === b.amount && a.terms.fee === b.fee && a.terms.currency === b.currency && a.party === b.party
 
 /** What the hub says of a transfer, now or later: always the same for the same state. */
 export function noticeOf(transfer: Transfer): Notice {
-  const refusal = scenarioOf(transfer.code).transfer
+  const refusal = scenarioOf(transfer.terms.code).transfer
   if (transfer.state === 'ABORTED' && refusal !== undefined && refusal !== 'aborted')
     return { kind: 'error', error: refusal }
   if (transfer.state !== 'COMMITTED') return { kind: 'state', transfer }
@@ -159,18 +157,18 @@ export function noticeOf(transfer: Transfer): Notice {
 }
 
 /** The packet that was quoted for a transfer, made again. */
-export const packetOf = (transfer: Omit<Prepare, 'home' | 'payer'>): string =>
+export const packetOf = (order: Prepare): string =>
   ilpPacketOf({
-    transaction_id: transfer.transaction_id === '' ? transfer.id : transfer.transaction_id,
-    party_type: transfer.party_type,
-    party: transfer.party,
-    fee: transfer.fee,
+    transaction_id: order.transaction_id === '' ? order.id : order.transaction_id,
+    party_type: order.party_type,
+    party: order.party,
+    fee: order.fee,
   })
 
 /** The fulfilment that the payee gave, right or (scenario 008) wrong. */
 export function fulfilmentOfTransfer(transfer: Transfer): string {
-  const packet = packetOf(transfer)
-  return sealOf(scenarioOf(transfer.code).wrong_fulfilment === true ? `${packet}.` : packet).fulfilment
+  const packet = packetOf(orderOfTransfer(transfer))
+  return sealOf(scenarioOf(transfer.terms.code).wrong_fulfilment === true ? `${packet}.` : packet).fulfilment
 }
 
 type Payers = {
@@ -201,32 +199,21 @@ function openPayers(world: HubWorld): Payers {
   }
 }
 
-function replayInto(
-  transfers: Map<string, Transfer>,
-  paid: (Transfer | Refund)[],
-  learnPayer: (from: Readonly<Record<string, unknown>>) => void,
-): (line: LogLine) => void {
-  const words = new Map<string, string>()
-  const known = (text: string): string => {
-    const word = words.get(text) ?? text
-    words.set(text, word)
-    return word
+function replay(hub: Inner, learnPayer: Payers['learn'], line: LogLine): void {
+  if (line.k === 'payer') return learnPayer(line.from)
+  if (line.k === 'transfer') {
+    const transfer = hub.record(line, line.at, line.state, line.took_ms)
+    hub.transfers.set(transfer.id, transfer)
+    if (transfer.state === 'COMMITTED') hub.paid.push(transfer)
   }
-  return (line) => {
-    if (line.k === 'payer') return learnPayer(line.from)
-    if (line.k === 'transfer') {
-      const transfer = recordOf(line, known)
-      transfers.set(transfer.id, transfer)
-      if (transfer.state === 'COMMITTED') paid.push(transfer)
-    }
-    if (line.k !== 'state' && line.k !== 'refund') return
-    const transfer = transfers.get(line.id)
-    if (transfer === undefined) return
-    if (line.k === 'refund') paid.push({ of: transfer, at: line.at })
-    else {
-      transfer.state = line.state
-      transfer.done_at = line.at
-      if (line.state === 'COMMITTED') paid.push(transfer)
-    }
+  if (line.k !== 'state' && line.k !== 'refund') return
+  const transfer = hub.transfers.get(line.id)
+  if (transfer === undefined) return
+  if (line.k === 'refund') {
+    hub.paid.push({ of: transfer, at: line.at })
+    return
   }
+  transfer.state = line.state
+  transfer.took_ms = line.at - transfer.at
+  if (line.state === 'COMMITTED') hub.paid.push(transfer)
 }

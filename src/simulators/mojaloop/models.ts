@@ -1,8 +1,7 @@
 import type { DurableLog } from '../durable-log.ts'
 import type { Call } from './call.ts'
 import { otherLine } from './hub-records.ts'
-import type { LogLine } from './hub-records.ts'
-import type { Prepare } from './hub.ts'
+import type { LogLine, Prepare } from './hub-records.ts'
 
 /** What the SDK's cache holds of a transfer beyond what the hub knows of it. */
 export type Model =

@@ -3,8 +3,8 @@ import { badRequestBody, errorBody, fulfilSection, hubError, stateBody } from '.
 import type { Call } from './call.ts'
 import { isoOf } from './dates.ts'
 import { fulfilmentOfTransfer, packetOf } from './hub.ts'
-import type { Prepare } from './hub.ts'
-import type { Transfer } from './hub-records.ts'
+import { doneAt, orderOfTransfer } from './hub-records.ts'
+import type { Prepare, Transfer } from './hub-records.ts'
 import { sealOf } from './ilp.ts'
 import { scenarioOf, unknownTransfer } from './magic.ts'
 import { executeTransfer, orderOf } from './transfers.ts'
@@ -95,13 +95,13 @@ function foundBody(world: World, id: string, transfer: Transfer | undefined): st
   const tail = model?.state === 'ERRORED' ? `,"lastError":${model.last_error}` : ''
   const is_committed = transfer.state === 'COMMITTED'
   const fulfil = {
-    at: transfer.done_at || transfer.at,
+    at: doneAt(transfer) || transfer.at,
     state: transfer.state,
     ...(is_committed ? { fulfilment: fulfilmentOfTransfer(transfer) } : {}),
   }
-  if (transfer.payer < 0)
+  if (transfer.terms.payer < 0)
     return `{"transferId":${JSON.stringify(id)},"currentState":"COMPLETED","initiatedTimestamp":"${isoOf(world.clock.now())}","direction":"OUTBOUND"${fulfilSection(fulfil)}}`
-  const call: Call = { ...rebuilt(world, transfer, transfer.at, true), fulfil }
+  const call: Call = { ...rebuilt(world, orderOfTransfer(transfer), transfer.at, true), fulfil }
   return stateBody(call, 'COMPLETED', tail)
 }
 

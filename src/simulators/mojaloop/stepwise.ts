@@ -2,7 +2,9 @@ import type { Exchange } from '../http.ts'
 import { errorBody, fulfilBody, inboundHeaders, partyBody } from './bodies.ts'
 import { isoOf } from './dates.ts'
 import { fulfilmentOfTransfer } from './hub.ts'
-import type { Notice, Prepare } from './hub.ts'
+import type { Notice } from './hub.ts'
+import { doneAt } from './hub-records.ts'
+import type { Prepare } from './hub-records.ts'
 import { ilpPacketOf, readPacket, sealOf } from './ilp.ts'
 import { magicCode, scenarioOf } from './magic.ts'
 import type { ErrorInformation, Scenario } from './magic.ts'
@@ -206,7 +208,7 @@ export function noticeBody(world: World, notice: Notice): string {
   if (notice.kind === 'error') return `{"errorInformation":${JSON.stringify(notice.error)}}`
   const { transfer } = notice
   const fulfilment = transfer.state === 'COMMITTED' ? { fulfilment: fulfilmentOfTransfer(transfer) } : {}
-  return fulfilBody({ at: transfer.done_at || world.clock.now(), state: transfer.state, ...fulfilment })
+  return fulfilBody({ at: doneAt(transfer) || world.clock.now(), state: transfer.state, ...fulfilment })
 }
 
 function simpleBody(world: World, notice: Notice): string {

@@ -2,7 +2,9 @@ import { errorBody, hubError, stateBody } from './bodies.ts'
 import { costs, looksUp, receives } from './call.ts'
 import type { Call, TransferRequest } from './call.ts'
 import { fulfilmentOfTransfer, packetOf } from './hub.ts'
-import type { Notice, Prepare } from './hub.ts'
+import type { Notice } from './hub.ts'
+import { doneAt } from './hub-records.ts'
+import type { Prepare } from './hub-records.ts'
 import { sealOf } from './ilp.ts'
 import { scenarioOf } from './magic.ts'
 import type { ErrorInformation } from './magic.ts'
@@ -106,8 +108,8 @@ export function executeTransfer(world: World, call: Call, is_resumable: boolean,
     cancel()
     conclude(world, call, notice, is_resumable, reply)
   })
-  // The ordinary transfer without latency is told within the turn; it needs no timer.
-  if (call.code === '' && world.settings().latency_ms.transfer === 0) return
+  // An ordinary transfer that has ended is told within the turn: it needs no timer. (A resend may meet one that waits.)
+  if (!open || (call.code === '' && hasEnded(world, call.id))) return
   cancel = world.clock.after(timeoutMs(world), () => {
     if (!open) return
     open = false
@@ -115,20 +117,25 @@ export function executeTransfer(world: World, call: Call, is_resumable: boolean,
   })
 }
 
+function hasEnded(world: World, id: string): boolean {
+  const state = world.hub.find(id)?.state
+  return state === 'COMMITTED' || state === 'ABORTED'
+}
+
 function conclude(world: World, call: Call, notice: Notice, is_resumable: boolean, reply: Reply): void {
   if (notice.kind === 'error')
     return refuse(world, call, 'preparing transfer', notice.error, reply, is_resumable)
   const { transfer } = notice
-  call.fulfil = { at: transfer.done_at || world.clock.now(), state: transfer.state }
+  call.fulfil = { at: doneAt(transfer) || world.clock.now(), state: transfer.state }
   if (call.scenario.html_503 === true) return reply(503, HTML_503, 'text/html')
   if (transfer.state === 'ABORTED') {
     const message = "Cannot read properties of undefined (reading 'toString')"
     return fail(world, call, { message, last_error: '{}' }, reply, is_resumable)
   }
   if (transfer.state === 'RESERVED') return succeed(world, call, reply)
-  const is_wrong = scenarioOf(transfer.code).wrong_fulfilment === true
+  const is_wrong = scenarioOf(transfer.terms.code).wrong_fulfilment === true
   const fulfilment = is_wrong ? fulfilmentOfTransfer(transfer) : call.fulfilment
-  call.fulfil = { at: transfer.done_at, state: 'COMMITTED', fulfilment }
+  call.fulfil = { at: doneAt(transfer), state: 'COMMITTED', fulfilment }
   if (!is_wrong) return succeed(world, call, reply)
   const message = 'Invalid fulfilment received from peer DFSP.'
   fail(world, call, { message, last_error: '{}' }, reply, is_resumable)

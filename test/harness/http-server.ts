@@ -4,21 +4,21 @@ import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { afterAll, beforeAll } from 'vitest'
 import { z } from 'zod'
-import { freshDatabase } from '../../../test/harness/database.ts'
-import { readConfig } from '../config.ts'
-import type { Actor, Ctx } from '../context.ts'
-import { CommitUnknown, type Db } from '../db.ts'
-import { Refusal } from '../errors.ts'
-import { openLog } from '../log.ts'
-import { strictMode } from './problem.ts'
-import { defineRoute, taken, type Route } from './route.ts'
-import { isTrustedSandboxCall } from './sandbox-trust.ts'
-import { buildServer, type ServerOptions } from './server.ts'
+import { freshDatabase } from './database.ts'
+import { readConfig } from '../../src/platform/config.ts'
+import type { Actor, Ctx } from '../../src/platform/context.ts'
+import { CommitUnknown, type Db } from '../../src/platform/db.ts'
+import { Refusal } from '../../src/platform/errors.ts'
+import { openLog } from '../../src/platform/log.ts'
+import { strictMode } from '../../src/platform/http/problem.ts'
+import { defineRoute, taken, type Route } from '../../src/platform/http/route.ts'
+import { isTrustedSandboxCall } from '../../src/platform/http/sandbox-trust.ts'
+import { buildServer, type ServerOptions } from '../../src/platform/http/server.ts'
 
 const one = z.object({ id: z.string() })
 export const common = { tags: ['test'], access: 'open', refusals: [] } as const
 
-const routes = (): readonly Route[] => [
+const routes: readonly Route[] = [
   defineRoute({
     ...common,
     method: 'POST',
@@ -143,7 +143,7 @@ export async function start(
   const lines: string[] = []
   const log = openLog('info', { write: (line) => void lines.push(line) })
   const ctx: Ctx = { db, log, config: readConfig(env) }
-  const app = await buildServer({ ctx, routes: routes(), authenticate: authenticate(ctx), ...more })
+  const app = await buildServer({ ctx, routes, authenticate: authenticate(ctx), ...more })
   open.push(app)
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
   return { url, app, lines }
@@ -161,6 +161,7 @@ export const json = { ...good, 'content-type': 'application/json' }
 
 export type Body = Record<string, unknown>
 export async function ask(url: string, init: RequestInit = {}): Promise<{ response: Response; body: Body }> {
+  // oxlint-disable-next-line no-restricted-globals -- a client of the server under test
   const response = await fetch(url, init)
   return { response, body: (await response.json()) as Body }
 }

@@ -1,0 +1,84 @@
+import { InvalidArgumentError } from 'commander'
+import { sql, sqlState, type Db } from '../platform/db.ts'
+import { Refusal } from '../platform/errors.ts'
+import { MAX_AMOUNT } from '../platform/money.ts'
+import { withDatabase } from './database.ts'
+import { leaf, type Common, type Group } from './group.ts'
+import { columns, print } from './print.ts'
+import { inWords } from './words.ts'
+
+type SqlOptions = Common & { readonly timeout: number }
+type Row = Readonly<Record<string, unknown>>
+
+export const sqlCommand: Group = (program) => {
+  leaf(program, 'sql', 'look at the database: one statement, read only')
+    .argument('<statement>', 'such as "select * from payments_connections"')
+    .option('--timeout <seconds>', 'longest run', readSeconds, 30)
+    .action(async (statement: string, options: SqlOptions) => {
+      const rows = await withDatabase((db) => read(db, statement, options.timeout * 1_000))
+      const plain = rows.map((row) =>
+        Object.fromEntries(Object.entries(row).map(([k, v]) => [k, plainOf(v)])),
+      )
+      print(options, { rows: plain }, () => tableOf(plain))
+    })
+}
+
+function readSeconds(text: string): number {
+  const seconds = Number(text)
+  if (seconds > 0 && seconds <= 3_600) return seconds
+  throw new InvalidArgumentError('A number of seconds up to 3600 is needed.')
+}
+
+/**
+ * Runs the statement as the application's role in a read-only transaction. Three things keep it so: only statements
+ * that read may begin; the extended protocol takes one statement at a time (PostgreSQL, protocol message flow §55.2.3),
+ * so that nothing can commit and go on; and after the first query the transaction cannot be made read-write any more.
+ */
+async function read(db: Db, statement: string, timeout_ms: number): Promise<Row[]> {
+  if (!/^[\s(]*(select|with|values|table|show|explain)\b/i.test(withoutComments(statement)))
+    throw new Refusal('SQL_NOT_READ_ONLY')
+  const query = { text: statement, values: [], queryMode: 'extended' }
+  try {
+    return await db.tx(
+      async (tx) => {
+        await tx.run(sql`set transaction read only`)
+        await tx.run(sql`select`)
+        return tx.many<Row>(query)
+      },
+      { timeout_ms },
+    )
+  } catch (error) {
+    // 25006: it would write; 42501: the role may not; 42601 with several commands in one text.
+    const several = error instanceof Error && /multiple commands/.test(error.message)
+    if (/^(25006|42501)$/.test(sqlState(error)) || several)
+      throw new Refusal('SQL_NOT_READ_ONLY', { members: { said: (error as Error).message } })
+    throw error
+  }
+}
+
+const withoutComments = (statement: string): string =>
+  statement.replace(/^(?:\s+|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)+/, '')
+
+/** A value as JSON can carry it: whole numbers where they fit, else text. */
+function plainOf(value: unknown): unknown {
+  if (typeof value === 'bigint')
+    return value <= MAX_AMOUNT && value >= -MAX_AMOUNT ? Number(value) : String(value)
+  if (value instanceof Date) return value.toISOString()
+  if (Buffer.isBuffer(value)) return `\\x${value.toString('hex')}`
+  if (Array.isArray(value)) return value.map(plainOf)
+  return value
+}
+
+function tableOf(rows: readonly Row[]): string {
+  const [first] = rows
+  if (first === undefined) return inWords({ en: '(no row)', fr: '(aucune ligne)' })
+  const names = Object.keys(first)
+  const numbers = names.filter((name) => typeof first[name] === 'number')
+  const text = (value: unknown): string =>
+    value === null ? '' : typeof value === 'object' ? JSON.stringify(value) : String(value)
+  return columns(
+    names,
+    rows.map((row) => names.map((name) => text(row[name]))),
+    numbers,
+  )
+}

@@ -1,0 +1,50 @@
+import { record } from '../audit/index.ts'
+import { post, systemAccount } from '../ledger/index.ts'
+import { refuseOn, type Tx } from '../platform/db.ts'
+import { Refusal } from '../platform/errors.ts'
+import { selectBatchInfo } from './sql/engine.ts'
+import * as q from './sql/fees.ts'
+
+export type { FeeQuestion } from './sql/fees.ts'
+export const listFeeQuestions = q.selectFeeQuestions
+
+type LineKey = { readonly batch_id: bigint; readonly seq: number }
+
+/** One person says who bears a fee that the hold did not cover. Refuses REVIEW_NOT_FOUND. */
+export async function proposeFeeQuestion(
+  tx: Tx,
+  line: LineKey,
+  borne_by: 'PAYER' | 'HOUSE',
+  by: string,
+): Promise<void> {
+  if ((await q.proposeAnswer(tx, line, borne_by, by)) === 0) throw new Refusal('REVIEW_NOT_FOUND')
+  await record(tx, { actor: by, action: 'fee.proposed', subject: subjectOf(line), detail: { borne_by } })
+}
+
+/**
+ * Another person confirms: borne by the payer, it moves from the payer's account; borne by the house, it stays in
+ * `fees:provider`. Refuses REVIEW_SAME_PERSON, REVIEW_WRONG_STATE and LEDGER_INSUFFICIENT_FUNDS.
+ */
+export async function confirmFeeQuestion(tx: Tx, line: LineKey, by: string): Promise<'PAYER' | 'HOUSE'> {
+  const [batch] = await selectBatchInfo(tx, [line.batch_id])
+  if (batch === undefined) throw new Refusal('REVIEW_NOT_FOUND')
+  const samePerson = refuseOn('payments_fee_questions_two_people', () => new Refusal('REVIEW_SAME_PERSON'))
+  const answer = await q.confirmAnswer(tx, line, by).catch(samePerson)
+  if (answer === undefined) throw new Refusal('REVIEW_WRONG_STATE')
+  const { borne_by, amount } = answer
+  await record(tx, { actor: by, action: 'fee.confirmed', subject: subjectOf(line), detail: { borne_by } })
+  if (borne_by === 'PAYER')
+    await post(tx, [
+      {
+        reason: `fee.charged:${line.batch_id}:${line.seq}`,
+        kind: 'fee.charged',
+        lines: [
+          { ...line, account: batch.payer_ledger_id, amount: -amount },
+          { ...line, account: await systemAccount(tx, 'fees:provider', batch.currency), amount },
+        ],
+      },
+    ])
+  return borne_by
+}
+
+const subjectOf = ({ batch_id, seq }: LineKey): string => `line:${batch_id}:${seq}`

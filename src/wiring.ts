@@ -1,0 +1,44 @@
+import { join } from 'node:path'
+import { onSettled } from './bulk/index.ts'
+import { checkLedger, type Breach } from './ledger/index.ts'
+import { checkPayments, type PurposeHandler } from './payments/index.ts'
+import type { Config } from './platform/config.ts'
+import type { Db } from './platform/db.ts'
+import type { Log } from './platform/log.ts'
+import * as outbox from './platform/outbox.ts'
+
+export const DEMO_ORGANIZATION = 'Caisse de démonstration'
+export const MOJALOOP = 'mojaloop'
+
+export type AppOptions = {
+  readonly config: Config
+  readonly log: Log
+  /** The database, as its owner: migrations are done. Statements run as the role cauri_app where it exists. */
+  readonly url: string
+  /** The scheme adapter, real or simulated; without one nothing is paid. */
+  readonly adapter_url: string | undefined
+  /** The simulators' control API, in the sandbox. */
+  readonly simulator_url?: string
+  readonly secret_key: string
+}
+
+export const spoolFolder = (config: Config): string => join(config.home, 'uploads')
+
+/** What others are told, and by whom: a new kind without a handler does not compile. */
+export type OutboxKind = 'bulk.finished'
+
+/** The purposes that a payment can have. Each has its handler, called in the transaction that settles. */
+export const purposeHandlers = {
+  BULK_LINE: onSettled((tx, bulk_id, fact) =>
+    outbox.add<OutboxKind>(tx, 'bulk.finished', bulk_id, {
+      ...fact,
+      organization_id: String(fact.organization_id),
+    }),
+  ),
+} satisfies Record<string, PurposeHandler>
+
+/** Every invariant that applies, ledger and payments. Empty when they all hold. */
+export const checkAll = async (db: Db): Promise<Breach[]> => [
+  ...(await checkLedger(db)),
+  ...(await checkPayments(db)),
+]

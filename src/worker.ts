@@ -1,0 +1,129 @@
+import { hostname } from 'node:os'
+import { randomBytes } from 'node:crypto'
+import { sweepSpool } from './bulk/index.ts'
+import { openMojaloop } from './connectors/index.ts'
+import { holdConnections, openDriver, type ConnectionSettings, type Driver } from './payments/index.ts'
+import type { Config } from './platform/config.ts'
+import type { Ctx } from './platform/context.ts'
+import { cleanIdempotency } from './platform/http/idempotency.ts'
+import { openJobs, type Jobs, type QueueRules } from './platform/jobs.ts'
+import { openOutbound, type Outbound } from './platform/outbound.ts'
+import * as outbox from './platform/outbox.ts'
+import { deliver, newDelivery, type Delivery } from './webhooks/index.ts'
+import {
+  checkAll,
+  MOJALOOP,
+  purposeHandlers,
+  spoolFolder,
+  type AppOptions,
+  type OutboxKind,
+} from './wiring.ts'
+
+const queues = {
+  'webhook.deliver': { retries: 12, retry_delay_s: 5, expire_s: 60 },
+  'ledger.check': { retries: 0, expire_s: 600 },
+  housekeeping: { retries: 2, expire_s: 600 },
+} as const satisfies Record<string, QueueRules>
+type Queue = keyof typeof queues
+
+/** Starts the worker's parts; each is registered to be closed, in the reverse order, as soon as it runs. */
+export async function openWorker(
+  ctx: Ctx,
+  options: AppOptions,
+  atStop: (close: () => Promise<unknown>) => void,
+): Promise<Driver | undefined> {
+  const { config, log, db } = ctx
+  const outbound = openOutbound({
+    production: config.CAURI_MODE === 'production',
+    allow_loopback: config.CAURI_MODE === 'sandbox',
+  })
+  atStop(() => outbound.close())
+  const jobs = await openJobs<Queue>(options.url, queues, log)
+  atStop(() => jobs.stop(1_000))
+  const delivering = { db, log, outbound, secret_key: options.secret_key }
+  await jobs.work<Delivery>('webhook.deliver', (job) => deliver(delivering, job.data), { concurrency: 4 })
+  await jobs.work('ledger.check', () => checkAndHold(ctx))
+  await jobs.work('housekeeping', () => keepHouse(ctx))
+  await jobs.schedule('ledger.check', '17 * * * *')
+  await jobs.schedule('housekeeping', '41 3 * * *')
+  const handlers: outbox.OutboxHandlers<OutboxKind> = {
+    'bulk.finished': (tx, row) => announceFinished(tx, row, jobs),
+  }
+  const runner = outbox.runOutbox(() => outbox.drainOutbox(db, handlers, { log }), log)
+  atStop(() => runner.close())
+  if (options.adapter_url === undefined) return undefined
+
+  const mojaloop = openMojaloopDriver(ctx, outbound, options.adapter_url)
+  atStop(() => mojaloop.close())
+  atStop(() => mojaloop.driver.stop(7_000))
+  mojaloop.driver.start()
+  return mojaloop.driver
+}
+
+function openMojaloopDriver(
+  ctx: Ctx,
+  outbound: Outbound,
+  url: string,
+): { readonly driver: Driver; readonly close: () => Promise<void> } {
+  const { config, log, db } = ctx
+  const rail = openMojaloop({
+    url,
+    timeout_ms: config.MOJALOOP_TIMEOUT_S * 1_000,
+    mode: config.MOJALOOP_MODE,
+    expiry_s: config.MOJALOOP_EXPIRY_S,
+    connections: config.MOJALOOP_WINDOW,
+    outbound,
+    log,
+  })
+  const worker = `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`
+  const connection = { settings: mojaloopSettings(config), rail }
+  return { driver: openDriver({ db, log, connection, handlers: purposeHandlers, worker }), close: rail.close }
+}
+
+const ms = (seconds: number): number => seconds * 1_000
+
+/** The durations and limits of the Mojaloop connection, from the configuration. */
+export const mojaloopSettings = (config: Config): ConnectionSettings => ({
+  id: MOJALOOP,
+  lease_ms: ms(config.LEASE_S),
+  timeout_ms: ms(config.MOJALOOP_TIMEOUT_S),
+  expiry_ms: ms(config.MOJALOOP_EXPIRY_S),
+  not_found_after_ms: ms(config.MOJALOOP_NOT_FOUND_AFTER_S),
+  query_delays_ms: config.MOJALOOP_QUERY_DELAYS_S.map(ms),
+  retry_delays_ms: config.MOJALOOP_RETRY_DELAYS_S.map(ms),
+  review_after_ms: ms(config.MOJALOOP_REVIEW_AFTER_S),
+  window_max: config.MOJALOOP_WINDOW,
+  rate_per_s: config.MOJALOOP_RATE_PER_S,
+  breaker_ms: ms(config.MOJALOOP_BREAKER_S),
+  stop_ms: ms(config.MOJALOOP_BREAKER_S * 6),
+  poll_ms: Math.min(250, ms(config.LEASE_S) / 6),
+})
+
+async function announceFinished(
+  tx: Parameters<outbox.OutboxHandlers<OutboxKind>['bulk.finished']>[0],
+  row: outbox.OutboxRow<OutboxKind>,
+  jobs: Jobs<Queue>,
+): Promise<void> {
+  const { url, organization_id, result } = row.payload as {
+    url: string
+    organization_id: string
+    result: object
+  }
+  const fact = { url, organization_id: BigInt(organization_id), type: 'bulk.finished', data: result }
+  await jobs.send(tx, 'webhook.deliver', newDelivery(fact, row.created_at))
+}
+
+/** A violation pauses payouts and says why: it is safer to be late than to be wrong. */
+async function checkAndHold({ db, log }: Ctx): Promise<void> {
+  const breaches = await checkAll(db)
+  if (breaches.length === 0) return
+  const because = `check failed: ${breaches[0]?.invariant} (${breaches[0]?.found})`
+  log.error({ breaches: breaches.slice(0, 20) }, 'an invariant does not hold; payouts are paused')
+  await db.tx((tx) => holdConnections(tx, because))
+}
+
+async function keepHouse({ db, config, log }: Ctx): Promise<void> {
+  const keys = await cleanIdempotency(db)
+  const uploads = await sweepSpool(spoolFolder(config), 86_400_000)
+  log.info({ keys, uploads }, 'housekeeping done')
+}

@@ -1,0 +1,208 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Db } from '../../src/platform/db.ts'
+import { until } from '../harness/wait.ts'
+import { openOutside, openRole, QUICK, upload, type Api, type Member, type Outside } from './cauri.ts'
+import { csvOf, inReview, judge, newList, PAYER, progressOf, settledOf, type Due, type Verdict } from './judge.ts'
+
+export type Victim = 'worker' | 'api' | 'api in an upload' | 'api and worker' | 'simulators'
+
+/** What the rail does to a share of the calls while a batch is paid. */
+export type Weather = { readonly name: string; readonly faults: readonly object[] }
+
+const LINES = 2_000
+const REFUSALS = 10
+/** Long enough for hundreds of calls to be under way or claimed at any moment. */
+const LATENCY_MS = 8
+const RECOVERS_MS = 20_000
+const ENDS_MS = 25_000
+
+const WEATHERS: readonly Weather[] = [
+  { name: 'clear', faults: [] },
+  { name: '30 % 500 after it took it', faults: [{ kind: 'http_500_after_accept', probability: 0.3 }] },
+  { name: '20 % 500 and nothing done', faults: [{ kind: 'http_500_no_create', probability: 0.2 }] },
+  { name: '10 % answers lost', faults: [{ kind: 'init_lost_response', probability: 0.1 }] },
+  {
+    name: '40 % of three kinds',
+    faults: [
+      { kind: 'http_500_after_accept', probability: 0.2 },
+      { kind: 'http_500_no_create', probability: 0.2 },
+      { kind: 'http_503_429', probability: 0.05 },
+    ],
+  },
+  {
+    name: '40 paid long after',
+    faults: [{ kind: 'late_success_after_expiry', probability: 0.05, times: 40 }],
+  },
+]
+
+export type Round = {
+  readonly round: number
+  readonly batch: number
+  readonly victim: Victim
+  readonly weather: string
+  /** Lines settled, of all, when the victim died. */
+  readonly when: string
+  readonly in_doubt: number
+  readonly recovered_ms: number
+}
+
+type Batch = { readonly n: number; readonly list: readonly Due[]; readonly bulk_id: string }
+
+export type Campaign = {
+  readonly rounds: Round[]
+  readonly verdicts: Map<number, Verdict & { readonly paid: number; readonly failed: number }>
+  readonly bulks: () => string[]
+  readonly outside: Outside
+  readonly run: (victims: readonly Victim[], kills_per_batch: number) => Promise<void>
+}
+
+type Inner = {
+  readonly db: Db
+  readonly random: () => number
+  readonly seed: number
+  readonly api: Api
+  readonly worker: Member
+  readonly outside: Outside
+  readonly accepted: Map<number, Promise<Batch>>
+  readonly rounds: Round[]
+  weather: Weather
+}
+
+/**
+ * The product as it runs on a real site, each role a process: batch after batch is uploaded and paid while its
+ * processes are killed, and started again at once. Everything is drawn from the seed.
+ */
+export function openCampaign(db: Db, url: string, seeded: { seed: number; random: () => number }): Campaign {
+  const outside = openOutside()
+  const env = (): Record<string, string> => ({
+    ...QUICK,
+    DATABASE_URL: url,
+    SCHEME_ADAPTER_URL: outside.adapter(),
+  })
+  const inner: Inner = {
+    ...seeded,
+    db,
+    outside,
+    api: openRole('api', env),
+    worker: openRole('worker', env),
+    accepted: new Map(),
+    rounds: [],
+    weather: { name: 'clear', faults: [] },
+  }
+  const bulks: string[] = []
+  const verdicts: Campaign['verdicts'] = new Map()
+  return {
+    rounds: inner.rounds,
+    verdicts,
+    bulks: () => bulks,
+    outside,
+    run: async (victims, kills_per_batch) => {
+      await outside.start()
+      await Promise.all([inner.api.start(), inner.worker.start()])
+      for (let from = 0, n = 0; from < victims.length; from += kills_per_batch, n++) {
+        inner.weather = WEATHERS[n % WEATHERS.length] ?? inner.weather
+        await blow(inner)
+        const batch = await accept(inner, n)
+        bulks.push(batch.bulk_id)
+        for (const victim of victims.slice(from, from + kills_per_batch))
+          await strike(inner, batch, victim, kills_per_batch)
+        await end(inner, batch)
+        const { paid, failed } = await progressOf(db, batch.bulk_id)
+        verdicts.set(n, {
+          ...(await judge(db, batch.bulk_id, batch.list, await outside.paid())),
+          paid,
+          failed,
+        })
+      }
+    },
+  }
+}
+
+/** Sets the weather, also after the simulators were killed: it is not in their log. */
+async function blow({ outside, weather, seed }: Inner): Promise<void> {
+  await outside.control('PUT', '/_sim/settings', { mojaloop: { latency_ms: { transfer: LATENCY_MS } } })
+  await outside.control('DELETE', '/_sim/faults')
+  for (const [i, fault] of weather.faults.entries())
+    await outside.control('POST', '/_sim/faults', { ...fault, seed: (seed % 1_000_000) + i })
+}
+
+/** The batch of list `n`, uploaded once whatever happens to the API meanwhile. */
+function accept(inner: Inner, n: number): Promise<Batch> {
+  const known = inner.accepted.get(n)
+  if (known !== undefined) return known
+  const list = newList(n, LINES, REFUSALS)
+  const what = { key: `list-${inner.seed}-${n}`, csv: csvOf(list), payer_account: PAYER }
+  const batch = upload(inner.api.base, what, RECOVERS_MS).then((bulk_id) => ({ n, list, bulk_id }))
+  batch.catch(() => undefined) // whoever awaits it first hears of it
+  inner.accepted.set(n, batch)
+  return batch
+}
+
+/** Waits for the moment drawn, kills, starts again, and waits until the batch moves on. */
+async function strike(inner: Inner, batch: Batch, victim: Victim, kills_per_batch: number): Promise<void> {
+  const { db, random, api, worker, outside } = inner
+  const before = settledOf(await progressOf(db, batch.bulk_id))
+  // Never beyond 95 %: the kill is in the middle, and the next one of this batch must be too.
+  const share = (random() * 0.9) / kills_per_batch
+  const moment = Math.min(before + 1 + share * LINES, LINES * 0.95)
+  const there = await until(
+    `${moment} lines of ${batch.bulk_id} are settled`,
+    async () => {
+      const progress = await progressOf(db, batch.bulk_id)
+      return settledOf(progress) >= moment ? progress : undefined
+    },
+    ENDS_MS,
+  )
+  if (victim === 'api in an upload') {
+    void accept(inner, batch.n + 1)
+    await pause(random() * 200)
+  }
+  const dead = {
+    worker: [worker],
+    api: [api],
+    'api in an upload': [api],
+    'api and worker': [api, worker],
+    simulators: [outside],
+  }[victim]
+  await Promise.all(dead.map((member) => member.kill()))
+  const started = performance.now()
+  const left = await progressOf(db, batch.bulk_id)
+  await Promise.all(dead.map((member) => member.start()))
+  if (victim === 'simulators') await blow(inner)
+  await until(
+    `${batch.bulk_id} moves on after the ${victim} of round ${inner.rounds.length + 1} was killed`,
+    async () => {
+      const now = await progressOf(db, batch.bulk_id)
+      return settledOf(now) > settledOf(left) || isFinal(now.state)
+    },
+    RECOVERS_MS,
+  )
+  inner.rounds.push({
+    round: inner.rounds.length + 1,
+    batch: batch.n,
+    victim,
+    weather: inner.weather.name,
+    when: `${Math.round((settledOf(there) / LINES) * 100)} %`,
+    in_doubt: left.in_doubt,
+    recovered_ms: Math.round(performance.now() - started),
+  })
+}
+
+const isFinal = (state: string): boolean => state !== 'PENDING' && state !== 'PROCESSING'
+
+/** Waits until every line is final or in review; what never gets there the judge will find stuck. */
+async function end(inner: Inner, { bulk_id }: Batch): Promise<void> {
+  const late = inner.weather.faults.some((fault) => JSON.stringify(fault).includes('late'))
+  await until(
+    `${bulk_id} ends`,
+    async () => {
+      // The rail's own clock moves on, so that what it pays late is paid.
+      if (late) await inner.outside.control('POST', '/_sim/clock', { advance_s: 25 })
+      const { state, total, paid, failed, uncertain } = await progressOf(inner.db, bulk_id)
+      const reviews = uncertain > 0 ? await inReview(inner.db, bulk_id) : 0
+      if (isFinal(state) || paid + failed + reviews === total) return true
+      return late ? pause(200).then(() => false) : false
+    },
+    ENDS_MS,
+  ).catch(() => undefined)
+}
