@@ -15,6 +15,7 @@ do $$
 begin
   if exists (select from pg_roles where rolname = 'cauri_app') then
     grant usage on schema public to cauri_app;
+    grant select on platform_migrations to cauri_app;
     alter default privileges in schema public grant select, insert, update, delete on tables to cauri_app;
     alter default privileges in schema public grant usage, select on sequences to cauri_app;
     alter default privileges in schema public grant execute on functions to cauri_app;

@@ -1,15 +1,27 @@
 import type { FastifyRequest } from 'fastify'
+import { Gauge, type Registry } from 'prom-client'
 import { bulkRoutes, readProgress, sweepSpool, type BulkDeps, type Progress } from './bulk/index.ts'
 import { findOrganizationByName } from './identity/index.ts'
-import { accountRoutes, ensureConnection, type Driver } from './payments/index.ts'
+import {
+  accountRoutes,
+  ensureConnection,
+  openBackendListener,
+  type Driver,
+  listConnections,
+  readFigures,
+  type Figures,
+} from './payments/index.ts'
 import { readConfig } from './platform/config.ts'
 import type { Actor, Ctx } from './platform/context.ts'
 import { openDb, sql, type Db } from './platform/db.ts'
 import { Refusal } from './platform/errors.ts'
+import { openMetrics } from './platform/http/metrics.ts'
 import type { Route } from './platform/http/route.ts'
 import { isTrustedSandboxCall } from './platform/http/sandbox-trust.ts'
 import { buildServer } from './platform/http/server.ts'
+import type { ReadyChecks } from './platform/http/system-routes.ts'
 import { openLog } from './platform/log.ts'
+import { pendingMigrations } from './platform/migrate.ts'
 import { openNotifications } from './platform/notify.ts'
 import { openOutbound } from './platform/outbound.ts'
 import { openWatch, type Watch } from './platform/watch.ts'
@@ -43,6 +55,10 @@ export async function openApp(options: AppOptions): Promise<App> {
     async startApi(host, port) {
       const api = await openApi(ctx, options, wake)
       closing.unshift(api.close)
+      if (config.BACKEND_PORT !== undefined) {
+        const adapter = { port: config.BACKEND_PORT, credit: 'AT_TRANSFER', wake } as const
+        closing.unshift((await openBackendListener(ctx, adapter)).close)
+      }
       return api.listen(host, port)
     },
     async startWorker() {
@@ -93,7 +109,8 @@ async function openApi(ctx: Ctx, options: AppOptions, wake: () => void): Promise
     ctx,
     routes,
     authenticate: (request) => authenticate(ctx, request),
-    ready: { database: async () => ((await db.run(sql`select`)) === 1 ? true : 'no answer') },
+    ready: readyChecks(db),
+    metrics: paymentMetrics(db),
   })
   return {
     listen: async (host, wanted) => {
@@ -109,6 +126,33 @@ async function openApi(ctx: Ctx, options: AppOptions, wake: () => void): Promise
       await outbound.close()
     },
   }
+}
+
+const readyChecks = (db: Db): ReadyChecks => ({
+  database: async () => (await db.run(sql`select`)) === 1 || 'no answer',
+  migrations: async () => (await pendingMigrations(db)).length === 0 || 'not up to date',
+  worker: async () =>
+    (await listConnections(db)).every((connection) => connection.driven) || 'nobody drives a rail',
+})
+
+/** The figures of payments, read when they are asked for: a resting server costs nothing. */
+function paymentMetrics(db: Db): Registry {
+  const registry = openMetrics()
+  const gauge = (name: string, help: string, pick: (figures: Figures) => number): Gauge =>
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      async collect() {
+        this.set(pick(await readFigures(db)))
+      },
+    })
+  for (const status of ['completed', 'failed', 'cancelled', 'pending', 'uncertain'] as const)
+    gauge(`cauri_lines_${status}`, `lines that are ${status}`, (figures) => figures[status])
+  gauge('cauri_reviews', 'lines that wait for people', (figures) => figures.reviews)
+  gauge('cauri_uncertain_oldest_seconds', 'age of the oldest uncertain line', (f) => f.oldest_uncertain_s)
+  gauge('cauri_connections_stopped', 'connections that are stopped', (figures) => figures.stopped_connections)
+  return registry
 }
 
 /** The OpenAPI document, without a database: what the reference pages and the clients are made of. */

@@ -50,7 +50,8 @@ async function startAll(
   if (applied.length > 0) log.info({ applied }, 'migrations applied')
 
   const sandbox = config.CAURI_MODE === 'sandbox'
-  if (sandbox && config.SCHEME_ADAPTER_URL === undefined)
+  // Of several processes of one sandbox, the worker's brings the outside world.
+  if (sandbox && config.SCHEME_ADAPTER_URL === undefined && roles.has('worker'))
     running.simulators = await startSimulatorProcess(config, log, async (advance_s) => {
       if (running.app !== undefined) await advanceClock(running.app.ctx.db, advance_s)
     })

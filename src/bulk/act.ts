@@ -10,13 +10,14 @@ import {
   reserve,
   type PurposeHandler,
 } from '../payments/index.ts'
-import type { Db, Tx } from '../platform/db.ts'
+import type { Db, Reader, Tx } from '../platform/db.ts'
 import { Refusal } from '../platform/errors.ts'
 import type { Completion } from '../platform/http/idempotency.ts'
 import { newId, sha256, type BulkId } from '../platform/ids.ts'
 import { isFinal, type Bulk } from './batch.ts'
-import type { Maker } from './create.ts'
+import { createdAnswer } from './create.ts'
 import * as q from './sql.ts'
+import type { Maker } from './upload.ts'
 import { progressView } from './view.ts'
 
 /** Cancelling or copying a million lines is one transaction; its own limit is ten minutes. */
@@ -86,8 +87,8 @@ async function answer(tx: Tx, maker: Maker, bulk_id: string, completion: Complet
   return bulk
 }
 
-export type Retry = {
-  readonly bulk_id: string
+export type Retry = Act & {
+  /** Null for every failed line. */
   readonly transfer_ids: readonly string[] | null
   readonly connection: { readonly id: string; readonly fee_cap: bigint }
 }
@@ -95,52 +96,59 @@ export type Retry = {
 /**
  * A child batch of the FAILED lines, all of them or the named ones. The rail refused each of them, so they may be
  * paid under new references. Refuses BULK_LINES_UNCERTAIN while a line is uncertain and no lines are named (or one
- * of the named is), BULK_NOTHING_TO_RETRY, TRANSFER_NOT_FOUND and INSUFFICIENT_FUNDS.
+ * of the named is), BULK_NOTHING_TO_RETRY, TRANSFER_NOT_FOUND, INSUFFICIENT_FUNDS, and BULK_ALREADY_RETRIED when
+ * another retry, or another file, has taken these lines up.
  */
-export const retryBulk = (db: Db, maker: Maker, retry: Retry, completion: Completion): Promise<BulkId> => {
+export async function retryBulk(db: Db, maker: Maker, retry: Retry, completion: Completion): Promise<BulkId> {
   const child = newId('bulk-')
-  return db.tx(
-    async (tx) => {
-      const bulk = await bulkOf(tx, maker, retry.bulk_id)
-      const account = await findAccount(tx, maker.organization_id, bulk.payer_account)
-      await lockPayer(tx, account)
-      if (retry.transfer_ids === null && bulk.uncertain > 0) throw new Refusal('BULK_LINES_UNCERTAIN')
-      if (retry.transfer_ids !== null) await checkNamed(tx, bulk, retry.transfer_ids)
-      const id = await nextBatchId(tx)
-      const { total, total_amount } = await copyFailedLines(
-        tx,
-        bulk.id,
-        id,
-        account,
-        retry.transfer_ids,
-      ).catch((error: unknown) => {
-        // Another retry, or another file, has taken these lines up.
-        throw isTransferIdTaken(error) ? new Refusal('FILE_DUPLICATES') : error
-      })
-      if (total === 0) throw new Refusal('BULK_NOTHING_TO_RETRY')
-      const { available } = await findAccount(tx, maker.organization_id, bulk.payer_account)
-      await reserve(tx, account, available, {
-        batch_id: id,
-        connection_id: retry.connection.id,
-        purpose: 'BULK_LINE',
-        fee_cap: retry.connection.fee_cap,
-        total,
-        total_amount,
-      })
-      await q.insertBulk(tx, childOf(bulk, { id, bulk_id: child, created_by: maker.name }))
-      await note(tx, maker, 'bulk.retried', retry.bulk_id, { child, total })
-      await note(tx, maker, 'bulk.created', child, { parent: retry.bulk_id, total })
-      const headers = { location: `/api/bulk-transfers/${child}/status` }
-      const body = { bulkTransferId: child, state: 'PENDING', parent: retry.bulk_id }
-      await completion.complete(tx, { status: 201, body, headers })
-      return child
-    },
-    {
-      timeout_ms: TIMEOUT_MS,
-      reread: async (reader) =>
-        (await q.findBulk(reader, maker.organization_id, child)) ? child : undefined,
-    },
-  )
+  const options = {
+    timeout_ms: TIMEOUT_MS,
+    reread: async (reader: Reader) =>
+      (await q.findBulk(reader, maker.organization_id, child)) ? child : undefined,
+  }
+  return db
+    .tx((tx) => retryAs(tx, child, maker, retry, completion), options)
+    .catch(async (error: unknown) => {
+      throw isTransferIdTaken(error) ? await alreadyRetried(db, maker, retry) : error
+    })
+}
+
+async function retryAs(
+  tx: Tx,
+  child: BulkId,
+  maker: Maker,
+  retry: Retry,
+  completion: Completion,
+): Promise<BulkId> {
+  const bulk = await bulkOf(tx, maker, retry.bulk_id)
+  const account = await findAccount(tx, maker.organization_id, bulk.payer_account)
+  await lockPayer(tx, account)
+  if (retry.transfer_ids === null && bulk.uncertain > 0) throw new Refusal('BULK_LINES_UNCERTAIN')
+  if (retry.transfer_ids !== null) await checkNamed(tx, bulk, retry.transfer_ids)
+  const id = await nextBatchId(tx)
+  const { total, total_amount } = await copyFailedLines(tx, bulk.id, id, account, retry.transfer_ids)
+  if (total === 0) throw new Refusal('BULK_NOTHING_TO_RETRY')
+  // Read under the lock: the money may have moved while it was waited for.
+  const { available } = await findAccount(tx, maker.organization_id, bulk.payer_account)
+  await reserve(tx, account, available, {
+    batch_id: id,
+    connection_id: retry.connection.id,
+    purpose: 'BULK_LINE',
+    fee_cap: retry.connection.fee_cap,
+    total,
+    total_amount,
+  })
+  await q.insertBulk(tx, childOf(bulk, { id, bulk_id: child, created_by: maker.name }))
+  await note(tx, maker, 'bulk.retried', retry.bulk_id, { child, total, reason: retry.reason })
+  await note(tx, maker, 'bulk.created', child, { parent: retry.bulk_id, total })
+  await completion.complete(tx, createdAnswer({ bulk_id: child, warnings: [] }, retry.bulk_id))
+  return child
+}
+
+async function alreadyRetried(db: Db, maker: Maker, { bulk_id }: Retry): Promise<Refusal> {
+  const bulk = await q.findBulk(db, maker.organization_id, bulk_id)
+  const by = bulk && (await q.findOccupant(db, bulk.id, bulk.account_id))
+  return new Refusal('BULK_ALREADY_RETRIED', by === undefined ? {} : { members: { bulkTransferId: by } })
 }
 
 const childOf = (
@@ -160,11 +168,14 @@ const childOf = (
   warnings: [],
 })
 
+/** Each named line must be of this batch and not uncertain; one that is paid or cancelled is passed over. */
 async function checkNamed(tx: Tx, bulk: Bulk, transfer_ids: readonly string[]): Promise<void> {
-  for (const transfer_id of transfer_ids) {
-    const line = await q.findLine(tx, bulk.id, transfer_id)
-    if (line === undefined) throw new Refusal('TRANSFER_NOT_FOUND', { members: { transferId: transfer_id } })
-    if (line.status === 'UNCERTAIN')
-      throw new Refusal('BULK_LINES_UNCERTAIN', { members: { transferId: transfer_id } })
+  const found = new Map(
+    (await q.selectStatuses(tx, bulk.id, transfer_ids)).map((line) => [line.transfer_id, line.status]),
+  )
+  for (const transferId of transfer_ids) {
+    const status = found.get(transferId)
+    if (status === undefined) throw new Refusal('TRANSFER_NOT_FOUND', { members: { transferId } })
+    if (status === 'UNCERTAIN') throw new Refusal('BULK_LINES_UNCERTAIN', { members: { transferId } })
   }
 }

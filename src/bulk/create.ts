@@ -1,9 +1,7 @@
 import { record } from '../audit/index.ts'
 import {
   findAccount,
-  findUsedTransferIds,
   isTransferIdTaken,
-  listAccounts,
   lockPayer,
   nextBatchId,
   reserve,
@@ -11,39 +9,41 @@ import {
   type NewLine,
   type PayerAccount,
 } from '../payments/index.ts'
-import type { Db, Reader, Tx } from '../platform/db.ts'
+import type { Tx } from '../platform/db.ts'
 import { Refusal } from '../platform/errors.ts'
 import type { Completion } from '../platform/http/idempotency.ts'
-import type { Language } from '../platform/http/language.ts'
 import { newId, type BulkId } from '../platform/ids.ts'
 import { toJson } from '../platform/money.ts'
-import { findDuplicates, findUsed, type TakenIds } from './file/duplicates.ts'
-import { readRows, rowsRefusal, type FileLimits, type FileSummary } from './file/read-rows.ts'
-import { checkSameList } from './same-list.ts'
+import { currencyFault, diagnose, payerOf } from './diagnose.ts'
+import { readRows, rowsRefusal, type FileSummary } from './file/read-rows.ts'
+import { checkSameList, sameListRefusal } from './same-list.ts'
 import * as q from './sql.ts'
+import type { CreateDeps, Maker, Upload, Warning } from './upload.ts'
 
-export type Upload = {
-  readonly path: string
-  readonly sha256: Buffer
-  readonly file_name: string | null
-  readonly payer_account: string | undefined
-  readonly callback: { readonly url: string; readonly wanted: boolean } | undefined
-  readonly allow_duplicate: boolean
+export type Created = { readonly bulk_id: BulkId; readonly warnings: readonly Warning[] }
+
+/** The answer of the upload, as it is sent and as it is kept for the Idempotency-Key. */
+export type CreatedAnswer = {
+  readonly status: 201
+  readonly body: {
+    readonly bulkTransferId: BulkId
+    readonly state: 'PENDING'
+    readonly parent?: string
+    readonly warnings?: readonly Warning[]
+  }
+  readonly headers: { readonly location: string }
 }
 
-export type CreateDeps = {
-  readonly db: Db
-  readonly limits: FileLimits
-  /** The connection that pays, and the fee that it may cost per line, in minor units. */
-  readonly connection: { readonly id: string; readonly fee_cap: bigint }
-  readonly same_list_days: number
-  readonly same_list_warning_days: number
-  readonly language: Language
-}
-
-export type Maker = { readonly organization_id: bigint; readonly name: string }
-
-export type Created = { readonly bulk_id: BulkId; readonly warnings: readonly object[] }
+export const createdAnswer = ({ bulk_id, warnings }: Created, parent?: string): CreatedAnswer => ({
+  status: 201,
+  body: {
+    bulkTransferId: bulk_id,
+    state: 'PENDING',
+    ...(parent === undefined ? {} : { parent }),
+    ...(warnings.length === 0 ? {} : { warnings }),
+  },
+  headers: { location: `/api/bulk-transfers/${bulk_id}/status` },
+})
 
 /** Reading, copying and indexing a million rows is one transaction; its own limit is ten minutes. */
 const TIMEOUT_MS = 600_000
@@ -68,16 +68,10 @@ export async function createBulk(
         if (fault) throw fault
         await lockPayer(tx, draft.account)
         const list = await checkSameList(tx, deps, draft.account.id, draft.summary.list_hash)
-        if (list?.too_soon === true && !upload.allow_duplicate) throw list.refusal
+        if (list?.too_soon === true && !upload.allow_duplicate) throw sameListRefusal(list)
         const warnings = [...draft.summary.warnings, ...(list === undefined ? [] : [list.warning])]
         await keep(tx, deps, maker, upload, { ...draft, bulk_id, warnings })
-        const body = {
-          bulkTransferId: bulk_id,
-          state: 'PENDING',
-          ...(warnings.length > 0 ? { warnings } : {}),
-        }
-        const headers = { location: `/api/bulk-transfers/${bulk_id}/status` }
-        await completion.complete(tx, { status: 201, body, headers })
+        await completion.complete(tx, createdAnswer({ bulk_id, warnings }))
         return { bulk_id, warnings }
       },
       {
@@ -87,7 +81,19 @@ export async function createBulk(
           (await q.findBulk(db, maker.organization_id, bulk_id)) ? { bulk_id, warnings: [] } : undefined,
       },
     )
-  return withDiagnosis(deps, maker, upload, create)
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await create()
+    } catch (error) {
+      // Not a handling of the error but its explanation: what is thrown in its place names every row.
+      const taken = isTransferIdTaken(error)
+      if (!taken && !(error instanceof Refusal && error.code === 'FILE_ROWS_INVALID')) throw error
+      const refusal = await diagnose(deps, maker, upload)
+      if (refusal !== undefined) throw refusal
+      // The line that held the id was freed in between: once more.
+      if (!taken || attempt === 3) throw taken ? new Refusal('FILE_DUPLICATES') : error
+    }
+  }
 }
 
 type Draft = { readonly id: bigint; readonly account: PayerAccount; readonly summary: FileSummary }
@@ -103,39 +109,20 @@ async function draftBulk(
   const account = await payerOf(tx, maker, upload.payer_account)
   const id = await nextBatchId(tx)
   const reader = readRows(upload.path, deps.limits, { language: deps.language })
-  async function* lines(): AsyncGenerator<NewLine[]> {
+  async function* lines(): AsyncGenerator<readonly NewLine[]> {
+    let first = true
     for await (const rows of reader) {
-      if (rows[0] !== undefined && rows[0].currency !== account.currency)
-        throw new Refusal('CURRENCY_NOT_OF_ACCOUNT', {
-          errors: [
-            {
-              pointer: `/rows/${rows[0].line}/currency`,
-              line: rows[0].line,
-              detail: `${rows[0].currency} ≠ ${account.currency}`,
-            },
-          ],
-          members: { expected: account.currency, found: rows[0].currency },
-        })
-      yield rows.map((row) =>
-        row.transfer_id === '' ? { ...row, transfer_id: `${bulk_id}-${row.seq}` } : row,
-      )
+      const fault = first && currencyFault(reader, rows[0], account, deps.language)
+      if (fault) throw new Refusal('CURRENCY_NOT_OF_ACCOUNT', { errors: [fault] })
+      first = false
+      // In a payment list the ids are ours: the batch's, and the place in the file.
+      yield rows[0]?.transfer_id === ''
+        ? rows.map((row) => ({ ...row, transfer_id: `${bulk_id}-${row.seq}` }))
+        : rows
     }
   }
   await writeLines(tx, id, account, lines())
   return { id, account, summary: reader.summary() }
-}
-
-/** The named account, or the organisation's only one. */
-export async function payerOf(
-  tx: Reader,
-  maker: Maker,
-  account_id: string | undefined,
-): Promise<PayerAccount> {
-  if (account_id !== undefined) return findAccount(tx, maker.organization_id, account_id)
-  const [only, second] = await listAccounts(tx, maker.organization_id, { after: 0n, limit: 2 })
-  if (only === undefined) throw new Refusal('PAYER_ACCOUNT_NOT_FOUND')
-  if (second !== undefined) throw new Refusal('PAYER_ACCOUNT_REQUIRED')
-  return only
 }
 
 async function keep(
@@ -143,7 +130,7 @@ async function keep(
   deps: CreateDeps,
   maker: Maker,
   upload: Upload,
-  draft: Draft & { readonly bulk_id: BulkId; readonly warnings: readonly object[] },
+  draft: Draft & { readonly bulk_id: BulkId; readonly warnings: readonly Warning[] },
 ): Promise<void> {
   const { id, summary, bulk_id } = draft
   // Read again: the money may have moved while the rows were copied.
@@ -179,47 +166,4 @@ async function keep(
   }
   const { organization_id } = maker
   await record(tx, { actor: maker.name, action: 'bulk.created', subject: bulk_id, organization_id, detail })
-}
-
-/** The unique index is the first line of defence; when it refuses, the file is read again to say which rows. */
-async function withDiagnosis<T>(
-  deps: CreateDeps,
-  maker: Maker,
-  upload: Upload,
-  work: () => Promise<T>,
-): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await work()
-    } catch (error) {
-      // Not a handling of the error but its explanation: what is thrown in its place names the rows.
-      if (!isTransferIdTaken(error)) throw error
-      const account = await payerOf(deps.db, maker, upload.payer_account)
-      const refusal = takenRefusal(await takenIds(deps, account, upload.path))
-      if (refusal !== undefined) throw refusal
-      // The line that held the id was freed in between.
-      if (attempt === 3) throw new Refusal('FILE_DUPLICATES')
-    }
-  }
-}
-
-export type Taken = { readonly repeated: TakenIds; readonly used: TakenIds }
-
-/** Which transfer ids stand twice in the file, and which this payer's open or paid lines already use. */
-export async function takenIds(deps: CreateDeps, account: PayerAccount, path: string): Promise<Taken> {
-  const { language } = deps
-  const lookup = (ids: readonly string[]): Promise<string[]> => findUsedTransferIds(deps.db, account, ids)
-  const repeated = await findDuplicates(path, deps.limits, { language })
-  return { repeated, used: await findUsed(path, deps.limits, { lookup, language }) }
-}
-
-/** Repeated ids are a fault of the file (400); ids that are used elsewhere are a conflict (409). */
-export function takenRefusal({ repeated, used }: Taken): Refusal | undefined {
-  const error_count = repeated.count + used.count
-  if (error_count === 0) return undefined
-  const errors = [...repeated.errors, ...used.errors].slice(0, 100)
-  return new Refusal(repeated.count > 0 ? 'FILE_ROWS_INVALID' : 'FILE_DUPLICATES', {
-    errors,
-    members: { error_count },
-  })
 }

@@ -1,6 +1,6 @@
 import type { PurposeHandler } from '../payments/index.ts'
 import type { Watch } from '../platform/watch.ts'
-import type { progressView } from './view.ts'
+import type { ProgressView } from './routes/schemas.ts'
 
 /** What the routes need besides their context; the app gives it once. */
 export type BulkDeps = {
@@ -18,7 +18,7 @@ export type BulkDeps = {
 }
 
 export type Progress = {
-  readonly progress: ReturnType<typeof progressView>
+  readonly progress: ProgressView
   readonly version: string
   readonly final: boolean
 }

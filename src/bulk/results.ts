@@ -24,8 +24,8 @@ export async function* resultsCsv(db: Db, batch: bigint, status: LineState | nul
   yield `${columns.join(',')}\r\n`
   for (let after = 0; ;) {
     const lines = await q.selectLines(db, batch, { after, limit: PAGE, status })
-    if (lines.length === 0) return
     yield lines.map(csvLine).join('')
+    if (lines.length < PAGE) return
     after = lines.at(-1)?.seq ?? after
   }
 }
@@ -48,13 +48,16 @@ const csvLine = (line: BulkLine): string =>
     .map(csvCell)
     .join(',') + '\r\n'
 
+/** What a spreadsheet may take for the beginning of a formula, full-width signs included, behind any apostrophes. */
+const FORMULA = /^'*[=+\-@\t\r\n＝＋－＠]/
+
 /**
- * A cell by RFC 4180, harmless when a spreadsheet opens it: text that could begin a formula gets an apostrophe in
- * front (ASVS 5.0 V1.2.10), full-width signs included.
+ * A cell by RFC 4180, harmless when a spreadsheet opens it: text that could begin a formula gets one more apostrophe
+ * in front (ASVS 5.0 V1.2.10). Taking that one away gives the text back.
  */
 export function csvCell(value: string | bigint | null | undefined): string {
   if (value === null || value === undefined) return ''
   const text = String(value)
-  const safe = typeof value === 'string' && /^[=+\-@\t\r\n＝＋－＠]/.test(text) ? `'${text}` : text
+  const safe = typeof value === 'string' && FORMULA.test(text) ? `'${text}` : text
   return /[",\r\n;\t]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
 }

@@ -82,21 +82,52 @@ export const selectLines = (
   db: Reader,
   batch: bigint,
   page: { readonly after: number; readonly limit: number; readonly status: LineState | null },
-): Promise<BulkLine[]> => {
-  return db.many(sql`
+): Promise<BulkLine[]> =>
+  db.many(sql`
     select batch_id, seq, transfer_id, amount, fee, currency, attempt, party_type, party_identifier, payee_name, status,
       fulfilment, completed_at, error_code, error_message, extra
     from payments_public_lines
     where batch_id = ${batch} and seq > ${page.after} and (${page.status}::text is null or status = ${page.status})
     order by seq limit ${page.limit}`)
-}
 
-export const findLine = (db: Reader, batch: bigint, transfer_id: string): Promise<BulkLine | undefined> => {
+/** Where the line holds its id the unique index finds it; only failed and cancelled ones need a look at the batch. */
+export async function findLine(
+  db: Reader,
+  batch: bigint,
+  transfer_id: string,
+): Promise<BulkLine | undefined> {
+  const held = await db.maybeOne<{ seq: number }>(sql`
+    select o.seq from bulk_batches b
+    join payments_public_occupied o on o.account_id = b.account_id and o.transfer_id = ${transfer_id} and o.batch_id = b.id
+    where b.id = ${batch}`)
+  const seq = held?.seq ?? null
   return db.maybeOne(sql`
     select batch_id, seq, transfer_id, amount, fee, currency, attempt, party_type, party_identifier, payee_name, status,
       fulfilment, completed_at, error_code, error_message, extra
-    from payments_public_lines where batch_id = ${batch} and transfer_id = ${transfer_id} order by seq limit 1`)
+    from payments_public_lines
+    where batch_id = ${batch} and transfer_id = ${transfer_id} and (${seq}::integer is null or seq = ${seq})
+    order by seq limit 1`)
 }
+
+/** The named lines of a batch, in one look at it. */
+export const selectStatuses = (
+  db: Reader,
+  batch: bigint,
+  transfer_ids: readonly string[],
+): Promise<{ transfer_id: string; status: LineState }[]> =>
+  db.many(sql`
+    select transfer_id, status from payments_public_lines
+    where batch_id = ${batch} and transfer_id = any (${transfer_ids}::text[])`)
+
+/** A batch that holds ids of this one's failed lines. */
+export const findOccupant = async (db: Reader, batch: bigint, account: bigint): Promise<string | undefined> =>
+  (
+    await db.maybeOne<{ bulk_id: string }>(sql`
+      select b.bulk_id from payments_public_lines l
+      join payments_public_occupied o on o.account_id = ${account} and o.transfer_id = l.transfer_id
+      join bulk_batches b on b.id = o.batch_id
+      where l.batch_id = ${batch} and l.status = 'FAILED' limit 1`)
+  )?.bulk_id
 
 /** A line of this organisation by the customer's own id; nothing when the id is not unambiguous. */
 export const findByTransferId = async (

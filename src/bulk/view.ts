@@ -1,9 +1,12 @@
 import type { Event } from '../audit/index.ts'
+import type { attemptsOf } from '../payments/index.ts'
+import type { Language } from '../platform/http/language.ts'
 import { toJson } from '../platform/money.ts'
-import { progressPercent, type Bulk, type BulkLine } from './batch.ts'
+import { progressPercent, type BatchState, type Bulk, type BulkLine } from './batch.ts'
+import type { BatchView, EventView, LineView, ProgressView, StatusView, StoryView } from './routes/schemas.ts'
 
 /** How far a batch is: the data of the stream, of `wait` and of the actions. Counts sum to `total`. */
-export const progressView = (bulk: Bulk) => ({
+export const progressView = (bulk: Bulk): ProgressView => ({
   bulkTransferId: bulk.bulk_id,
   state: bulk.state,
   total: bulk.total,
@@ -18,7 +21,7 @@ export const progressView = (bulk: Bulk) => ({
 })
 
 /** The whole answer of `status`, without its lines. Amounts in minor units; `fees` is what the rail took besides. */
-export const statusView = (bulk: Bulk) => ({
+export const statusView = (bulk: Bulk): StatusView => ({
   ...progressView(bulk),
   total_amount: toJson(bulk.total_amount),
   completed_amount: toJson(bulk.completed_amount),
@@ -31,7 +34,7 @@ export const statusView = (bulk: Bulk) => ({
   completed_at: bulk.completed_at?.toISOString() ?? null,
 })
 
-export const lineView = (line: BulkLine) => ({
+export const lineView = (line: BulkLine): LineView => ({
   transferId: line.transfer_id,
   amount: toJson(line.amount),
   fee: toJson(line.fee),
@@ -47,8 +50,21 @@ export const lineView = (line: BulkLine) => ({
   ...(line.extra === null ? {} : { extra: JSON.parse(line.extra) as Record<string, string> }),
 })
 
+type Attempt = Awaited<ReturnType<typeof attemptsOf>>[number]
+
+/** One line and everything that was tried for it. */
+export const storyView = (line: BulkLine, attempts: readonly Attempt[]): StoryView => ({
+  ...lineView(line),
+  attempts: attempts.map(({ attempt, reference, claimed_at, events }) => ({
+    attempt,
+    reference,
+    claimed_at: claimed_at?.toISOString() ?? null,
+    events: events.map(({ at, what, said }) => ({ at: at.toISOString(), what, said })),
+  })),
+})
+
 /** One row of the history, in the words of the old system. */
-export const historyView = (bulk: Bulk) => ({
+export const historyView = (bulk: Bulk): BatchView => ({
   id: toJson(bulk.id),
   bulk_id: bulk.bulk_id,
   state: bulk.state,
@@ -62,14 +78,14 @@ export const historyView = (bulk: Bulk) => ({
   created_at: bulk.created_at.toISOString(),
 })
 
-export const eventView = (event: Event) => ({
+export const eventView = (event: Event): EventView => ({
   at: event.at.toISOString(),
   who: event.actor,
   what: event.action,
   detail: event.detail,
 })
 
-const done: Readonly<Record<string, { en: string; fr: string }>> = {
+const done: Readonly<Partial<Record<BatchState, { en: string; fr: string }>>> = {
   COMPLETED: { en: 'Every transfer is paid.', fr: 'Tous les transferts sont payés.' },
   PARTIALLY_COMPLETED: {
     en: 'Some transfers are paid, others are not.',
@@ -83,7 +99,10 @@ const done: Readonly<Record<string, { en: string; fr: string }>> = {
 }
 
 /** The last event of a stream. */
-export const doneView = (bulk: Bulk, language: 'fr' | 'en') => ({
-  state: bulk.state,
-  message: done[bulk.state]?.[language] ?? bulk.state,
+export const doneView = (
+  state: BatchState,
+  language: Language,
+): { readonly state: BatchState; readonly message: string } => ({
+  state,
+  message: done[state]?.[language] ?? state,
 })

@@ -40,7 +40,11 @@ function addCreate(group: Command): void {
     )
     .requiredOption('--party-identifier <text>', 'the payer’s own identifier, such as its number', readName)
     .requiredOption('--account-id <id>', 'such as ACC-123456789', readName)
-    .option('--balance <francs>', 'opening balance, whole minor units (francs)', readAmount, 0n)
+    .addOption(
+      new Option('--balance <francs>', 'opening balance, whole minor units (francs)')
+        .argParser(readAmount)
+        .default(0n, '0'),
+    )
     .addOption(
       new Option('--currency <code>', 'ISO 4217').choices(Object.keys(currencies)).makeOptionMandatory(),
     )

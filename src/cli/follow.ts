@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { setTimeout as pause } from 'node:timers/promises'
 import { z } from 'zod'
-import { readAnswer, send } from './http.ts'
+import { readAnswer, send, Unreachable } from './http.ts'
 
 const progress = z.object({
   state: z.string(),
@@ -64,7 +64,7 @@ export async function follow(
 /** Unreachable, or a stream that was cut (ECONNRESET, ERR_STREAM_PREMATURE_CLOSE, our own time limit). */
 const isNetwork = (error: unknown): boolean =>
   error instanceof Error &&
-  (error.name === 'Unreachable' || /silent for|aborted|socket hang up/.test(error.message) || 'code' in error)
+  (error instanceof Unreachable || 'code' in error || error.message.startsWith('silent for'))
 
 export type StreamEvent = { readonly name: string; readonly data: string; readonly id?: string }
 

@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises'
 import { z } from 'zod'
 import { exits } from './exits.ts'
 import { Stop } from './stop.ts'
-import { language } from './words.ts'
+import { COLON, language } from './words.ts'
 
 export type Call = {
   readonly method: 'GET' | 'POST'
@@ -79,7 +79,7 @@ export async function readAnswer(response: IncomingMessage): Promise<unknown> {
       fr: `ce qui répond à cette adresse n’est pas Cauri (HTTP ${status})`,
     })
   const { title, detail, code, errors = [], error_count } = said.data
-  const text = detail === undefined ? title : `${title}: ${detail}`
+  const text = detail === undefined ? title : `${title}${COLON}${detail}`
   const faults = errors.map((fault) => ({
     detail: fault.detail,
     ...(fault.line === undefined ? {} : { line: fault.line }),

@@ -76,7 +76,8 @@ async function list(options: Common): Promise<void> {
 }
 
 function wordsOf(said: unknown): string {
-  if (typeof said !== 'object' || said === null) return String(said ?? '')
+  if (typeof said === 'string') return said
+  if (typeof said !== 'object' || said === null) return ''
   return 'message' in said && typeof said.message === 'string' ? said.message : JSON.stringify(said)
 }
 

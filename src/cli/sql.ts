@@ -3,8 +3,10 @@ import { sql, sqlState, type Db } from '../platform/db.ts'
 import { Refusal } from '../platform/errors.ts'
 import { MAX_AMOUNT } from '../platform/money.ts'
 import { withDatabase } from './database.ts'
+import { exits } from './exits.ts'
 import { leaf, type Common, type Group } from './group.ts'
 import { columns, print } from './print.ts'
+import { Stop } from './stop.ts'
 import { inWords } from './words.ts'
 
 type SqlOptions = Common & { readonly timeout: number }
@@ -48,11 +50,12 @@ async function read(db: Db, statement: string, timeout_ms: number): Promise<Row[
       { timeout_ms },
     )
   } catch (error) {
-    // 25006: it would write; 42501: the role may not; 42601 with several commands in one text.
-    const several = error instanceof Error && /multiple commands/.test(error.message)
-    if (/^(25006|42501)$/.test(sqlState(error)) || several)
-      throw new Refusal('SQL_NOT_READ_ONLY', { members: { said: (error as Error).message } })
-    throw error
+    // The statement is the caller's: what PostgreSQL says about it is the answer, not a fault of ours.
+    if (sqlState(error) === '' || !(error instanceof Error)) throw error
+    const said = { en: error.message, fr: error.message }
+    // 25006: it would write; 42501: the role may not; several commands in one text are a syntax error like others.
+    const writes = /^(25006|42501)$/.test(sqlState(error)) || error.message.includes('multiple commands')
+    throw writes ? new Refusal('SQL_NOT_READ_ONLY', { detail: said }) : new Stop(exits.failed, said)
   }
 }
 
@@ -75,7 +78,7 @@ function tableOf(rows: readonly Row[]): string {
   const names = Object.keys(first)
   const numbers = names.filter((name) => typeof first[name] === 'number')
   const text = (value: unknown): string =>
-    value === null ? '' : typeof value === 'object' ? JSON.stringify(value) : String(value)
+    value === null ? '' : typeof value === 'string' ? value : JSON.stringify(value)
   return columns(
     names,
     rows.map((row) => names.map((name) => text(row[name]))),

@@ -36,7 +36,7 @@ const checked = z.looseObject({
   error_count: z.int(),
   warnings,
 })
-const status = z.looseObject({
+const status = z.object({
   bulkTransferId: z.string(),
   state: z.string(),
   total: z.int(),
@@ -46,10 +46,15 @@ const status = z.looseObject({
   pending: z.int(),
   uncertain: z.int(),
   paused: z.boolean(),
+  pause_reason: z.string().optional(),
   progress_percent: z.number(),
   total_amount: z.int(),
   completed_amount: z.int(),
+  fees: z.int(),
   currency: z.string(),
+  payer_account: z.string(),
+  created_at: z.string(),
+  completed_at: z.string().nullable(),
 })
 
 /** Sends the file; unless told otherwise, follows the batch to its end. The exit code tells the outcome. */
@@ -150,7 +155,7 @@ async function tellEnded(base: URL, id: string, ended: Followed, options: Submit
   const answer = await send({ method: 'GET', url, silence_ms: 30_000 }).catch((error: unknown) => {
     throw error instanceof Unreachable ? lost(id, base) : error
   })
-  const { individualTransfers: _, next_cursor: __, ...batch } = status.parse(await readAnswer(answer))
+  const batch = status.parse(await readAnswer(answer)) // without the lines: the results file has them
   process.exitCode = exitOf(batch.state)
   print(options, batch, () => finalText(base, batch))
 }
@@ -166,7 +171,7 @@ function exitOf(state: string): Exit {
   return state === 'PENDING' || state === 'PROCESSING' ? exits.not_final : exits.not_completed
 }
 
-function finalText(base: URL, batch: Omit<z.output<typeof status>, 'individualTransfers'>): string {
+function finalText(base: URL, batch: z.output<typeof status>): string {
   const at = `${base.origin}/api/bulk-transfers/${batch.bulkTransferId}`
   const paid = money(batch.completed_amount, batch.currency)
   const sum = money(batch.total_amount, batch.currency)

@@ -3,7 +3,7 @@ import { sqlState } from '../platform/db.ts'
 import { Refusal, refusals } from '../platform/errors.ts'
 import { exits, type Exit } from './exits.ts'
 import { Stop, type Fault, type StopDetail } from './stop.ts'
-import { inWords, language } from './words.ts'
+import { COLON, inWords, language } from './words.ts'
 
 type Trouble = { readonly exit: Exit; readonly sentence: string; readonly more: StopDetail }
 
@@ -35,16 +35,17 @@ function refused({ code, more }: Refusal): Trouble {
   const errors = more.errors ?? []
   return {
     exit: exits.refused,
-    sentence: detail === '' ? title : `${title}: ${detail}`,
+    sentence: detail === '' ? title : `${title}${COLON}${detail}`,
     more: { code, ...(errors.length > 0 ? { errors } : {}) },
   }
 }
 
-const placeOf = ({ line, column, pointer }: Fault): string => {
+const placeOf = ({ line, column, pointer, detail }: Fault): string => {
+  if (/^(line|ligne) /i.test(detail)) return '' // it says so itself
   if (line === undefined) return pointer === undefined || pointer === '' ? '' : `${pointer}: `
   const where = inWords({ en: `line ${line}`, fr: `ligne ${line}` })
-  if (column === undefined) return `${where}: `
-  return `${where}, ${inWords({ en: 'column', fr: 'colonne' })} ${column}: `
+  if (column === undefined) return `${where}${COLON}`
+  return `${where}, ${inWords({ en: 'column', fr: 'colonne' })} ${column}${COLON}`
 }
 
 function restOf({ errors = [], error_count = 0 }: StopDetail): string {

@@ -13,6 +13,9 @@ export const language: Language = [env['LC_ALL'], env['LC_MESSAGES'], env['LANG'
 
 export const inWords = (sentence: Sentence): string => sentence[language]
 
+/** Between a title and its detail: French puts a space before it. */
+export const COLON = language === 'fr' ? ' : ' : ': '
+
 /** An amount for reading: grouped by thousands, with its currency. */
 export const money = (amount: bigint | number, currency: string): string =>
   `${new Intl.NumberFormat(language).format(amount)} ${currency}`

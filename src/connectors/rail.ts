@@ -80,8 +80,11 @@ export type Answer =
   | { readonly kind: 'not-found'; readonly said: Said }
   /** The request never left: no connection was made. The same order may simply be sent later. */
   | { readonly kind: 'unsent'; readonly because: string; readonly said: Said }
-  /** It is about us (401, 403, no liquidity, wrong currency): stop the connection; the order stays as it was. */
-  | { readonly kind: 'stop'; readonly because: string; readonly said: Said }
+  /**
+   * It is about us (401, 403, no liquidity, wrong currency): stop the connection. The order stays as it was; but when
+   * the rail itself has `refused` this very reference, it refuses it for ever, and the order needs a new attempt.
+   */
+  | { readonly kind: 'stop'; readonly because: string; readonly refused?: true; readonly said: Said }
   /** The rail made its own reference and waits for our word: commit `rail_reference`, then `confirm`. */
   | {
       readonly kind: 'quoted'

@@ -24,10 +24,12 @@ export {
   writeLines,
   type NewLine,
 } from './batch.ts'
+export { openBackendListener, type BackendListener, type BackendOptions } from './backend-listener.ts'
 export type { Connection, ConnectionSettings } from './engine/connection.ts'
 export { openDriver, type Driver } from './engine/driver.ts'
 export type { News, PurposeHandler } from './engine/settle.ts'
 export { confirmFeeQuestion, listFeeQuestions, proposeFeeQuestion, type FeeQuestion } from './fee-question.ts'
+export { readFigures, type Figures } from './figures.ts'
 export { attemptsOf, hint, hintLine } from './line.ts'
 export { confirmReview, listReviews, proposeReview, type ReviewRow } from './review.ts'
 export { accountRoutes } from './routes.ts'

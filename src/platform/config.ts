@@ -152,7 +152,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   return { ...parsed.data, home: homeOf(parsed.data), retired }
 }
 
-/** The seeds' environment names, understood: POSTGRES_* or DB_* make a DATABASE_URL, DJANGO_SECRET_KEY is SECRET_KEY. */
+/** The environment names of the systems that Cauri replaces, understood: POSTGRES_* or DB_* make a DATABASE_URL, DJANGO_SECRET_KEY is SECRET_KEY. */
 function withOldNames(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const get = (name: string): string | undefined => env[`POSTGRES_${name}`] ?? env[`DB_${name}`]
   const name = get('DB') ?? env['DB_NAME']

@@ -143,6 +143,11 @@ export const refusals = {
     en: 'No failed line to retry',
     fr: 'Aucune ligne en échec à reprendre',
   },
+  BULK_ALREADY_RETRIED: {
+    status: 409,
+    en: 'These lines are already being paid again',
+    fr: 'Ces lignes sont déjà reprises',
+  },
   BULK_LINES_UNCERTAIN: {
     status: 409,
     en: 'Some lines are still uncertain',

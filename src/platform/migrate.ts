@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
+import { sql, type Reader } from './db.ts'
 import { sha256 } from './ids.ts'
 
 const FOLDER = fileURLToPath(new URL('../../migrations', import.meta.url))
@@ -34,6 +35,15 @@ export async function migrate(
   } finally {
     await client.end()
   }
+}
+
+/** The files that the database has not seen, for `/ready`. */
+export async function pendingMigrations(db: Reader, folder: string = FOLDER): Promise<readonly string[]> {
+  const applied = await db.many<{ name: string }>(sql`select name from platform_migrations`)
+  const seen = new Set(applied.map(({ name }) => name))
+  return readMigrations(folder)
+    .map(({ name }) => name)
+    .filter((name) => !seen.has(name))
 }
 
 /** The letters «migra», held by the session: it goes with the connection whatever happens. */

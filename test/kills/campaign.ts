@@ -1,8 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Db } from '../../src/platform/db.ts'
 import { until } from '../harness/wait.ts'
-import { openOutside, openRole, QUICK, upload, type Api, type Member, type Outside } from './cauri.ts'
-import { csvOf, inReview, judge, newList, PAYER, progressOf, settledOf, type Due, type Verdict } from './judge.ts'
+import { learnToStart, openOutside, openRole, QUICK, upload, type Api, type Member, type Outside } from './cauri.ts'
+import { csvOf, inReview, judge, newList, PAYER, progressOf, settledOf, type Due, type Progress, type Verdict } from './judge.ts'
 
 export type Victim = 'worker' | 'api' | 'api in an upload' | 'api and worker' | 'simulators'
 
@@ -12,7 +12,7 @@ export type Weather = { readonly name: string; readonly faults: readonly object[
 const LINES = 2_000
 const REFUSALS = 10
 /** Long enough for hundreds of calls to be under way or claimed at any moment. */
-const LATENCY_MS = 8
+const LATENCY_MS = 25
 const RECOVERS_MS = 20_000
 const ENDS_MS = 25_000
 
@@ -30,8 +30,8 @@ const WEATHERS: readonly Weather[] = [
     ],
   },
   {
-    name: '40 paid long after',
-    faults: [{ kind: 'late_success_after_expiry', probability: 0.05, times: 40 }],
+    name: '20 paid long after',
+    faults: [{ kind: 'late_success_after_expiry', probability: 0.02, times: 20 }],
   },
 ]
 
@@ -43,7 +43,8 @@ export type Round = {
   /** Lines settled, of all, when the victim died. */
   readonly when: string
   readonly in_doubt: number
-  readonly recovered_ms: number
+  /** From the kill until it serves again, or pays again. */
+  recovered_ms: number
 }
 
 type Batch = { readonly n: number; readonly list: readonly Due[]; readonly bulk_id: string }
@@ -66,6 +67,8 @@ type Inner = {
   readonly accepted: Map<number, Promise<Batch>>
   readonly rounds: Round[]
   weather: Weather
+  /** The API on its way up: payments go on without it. */
+  back: Promise<unknown>
 }
 
 /**
@@ -88,6 +91,7 @@ export function openCampaign(db: Db, url: string, seeded: { seed: number; random
     accepted: new Map(),
     rounds: [],
     weather: { name: 'clear', faults: [] },
+    back: Promise.resolve(),
   }
   const bulks: string[] = []
   const verdicts: Campaign['verdicts'] = new Map()
@@ -98,15 +102,16 @@ export function openCampaign(db: Db, url: string, seeded: { seed: number; random
     outside,
     run: async (victims, kills_per_batch) => {
       await outside.start()
+      await learnToStart()
       await Promise.all([inner.api.start(), inner.worker.start()])
       for (let from = 0, n = 0; from < victims.length; from += kills_per_batch, n++) {
         inner.weather = WEATHERS[n % WEATHERS.length] ?? inner.weather
         await blow(inner)
         const batch = await accept(inner, n)
         bulks.push(batch.bulk_id)
-        for (const victim of victims.slice(from, from + kills_per_batch))
-          await strike(inner, batch, victim, kills_per_batch)
-        await end(inner, batch)
+        const dying = victims.slice(from, from + kills_per_batch)
+        for (const [i, victim] of dying.entries()) await strike(inner, batch, victim, dying.length - i)
+        await Promise.all([end(inner, batch), inner.back])
         const { paid, failed } = await progressOf(db, batch.bulk_id)
         verdicts.set(n, {
           ...(await judge(db, batch.bulk_id, batch.list, await outside.paid())),
@@ -139,17 +144,18 @@ function accept(inner: Inner, n: number): Promise<Batch> {
 }
 
 /** Waits for the moment drawn, kills, starts again, and waits until the batch moves on. */
-async function strike(inner: Inner, batch: Batch, victim: Victim, kills_per_batch: number): Promise<void> {
-  const { db, random, api, worker, outside } = inner
-  const before = settledOf(await progressOf(db, batch.bulk_id))
-  // Never beyond 95 %: the kill is in the middle, and the next one of this batch must be too.
-  const share = (random() * 0.9) / kills_per_batch
-  const moment = Math.min(before + 1 + share * LINES, LINES * 0.95)
-  const there = await until(
+async function strike(inner: Inner, batch: Batch, victim: Victim, kills_left: number): Promise<void> {
+  const { db, random } = inner
+  const progress = (): Promise<Progress> => progressOf(db, batch.bulk_id)
+  if (victim.startsWith('api')) await inner.back
+  // So that the last kill of a batch, too, comes before its end.
+  const settled = settledOf(await progress())
+  const moment = settled + 1 + (random() * 0.9 * (LINES - settled)) / kills_left
+  const before = await until(
     `${moment} lines of ${batch.bulk_id} are settled`,
     async () => {
-      const progress = await progressOf(db, batch.bulk_id)
-      return settledOf(progress) >= moment ? progress : undefined
+      const now = await progress()
+      return settledOf(now) >= moment ? now : undefined
     },
     ENDS_MS,
   )
@@ -157,36 +163,46 @@ async function strike(inner: Inner, batch: Batch, victim: Victim, kills_per_batc
     void accept(inner, batch.n + 1)
     await pause(random() * 200)
   }
-  const dead = {
+  const dead = membersOf(inner, victim)
+  await Promise.all(dead.map((member) => member.kill()))
+  const started = performance.now()
+  const after = await progress()
+  const round = {
+    round: inner.rounds.length + 1,
+    batch: batch.n,
+    victim,
+    weather: inner.weather.name,
+    when: `${Math.round((settledOf(before) / LINES) * 100)} %`,
+    in_doubt: after.in_doubt,
+    recovered_ms: 0,
+  }
+  inner.rounds.push(round)
+  const up = async (): Promise<void> => {
+    await Promise.all(dead.map((member) => member.start()))
+    if (victim === 'simulators') await blow(inner)
+    if (victim.includes('worker') || victim === 'simulators')
+      await until(
+        `${batch.bulk_id} moves on after the ${victim} of round ${round.round} was killed`,
+        async () => {
+          const now = await progress()
+          return settledOf(now) > settledOf(after) || isFinal(now.state)
+        },
+        RECOVERS_MS,
+      )
+    round.recovered_ms = Math.round(performance.now() - started)
+  }
+  if (victim === 'api' || victim === 'api in an upload') inner.back = up()
+  else await up()
+}
+
+const membersOf = ({ api, worker, outside }: Inner, victim: Victim): readonly Member[] =>
+  ({
     worker: [worker],
     api: [api],
     'api in an upload': [api],
     'api and worker': [api, worker],
     simulators: [outside],
-  }[victim]
-  await Promise.all(dead.map((member) => member.kill()))
-  const started = performance.now()
-  const left = await progressOf(db, batch.bulk_id)
-  await Promise.all(dead.map((member) => member.start()))
-  if (victim === 'simulators') await blow(inner)
-  await until(
-    `${batch.bulk_id} moves on after the ${victim} of round ${inner.rounds.length + 1} was killed`,
-    async () => {
-      const now = await progressOf(db, batch.bulk_id)
-      return settledOf(now) > settledOf(left) || isFinal(now.state)
-    },
-    RECOVERS_MS,
-  )
-  inner.rounds.push({
-    round: inner.rounds.length + 1,
-    batch: batch.n,
-    victim,
-    weather: inner.weather.name,
-    when: `${Math.round((settledOf(there) / LINES) * 100)} %`,
-    in_doubt: left.in_doubt,
-    recovered_ms: Math.round(performance.now() - started),
-  })
-}
+  })[victim]
 
 const isFinal = (state: string): boolean => state !== 'PENDING' && state !== 'PROCESSING'
 

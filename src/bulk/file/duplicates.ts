@@ -52,12 +52,7 @@ export async function findDuplicates(
       if (seen === undefined) first.set(key, { id: detached(transfer_id), line })
       else if (seen.id === transfer_id)
         errors.push(
-          idFault(summary, language, [
-            'TRANSFER_ID_DUPLICATE',
-            line,
-            transfer_id,
-            { found: seen.line },
-          ]),
+          idFault(summary, language, ['TRANSFER_ID_DUPLICATE', line, transfer_id, { found: seen.line }]),
         )
       if (errors.length === MAX_LISTED) return { count, errors, summary }
     }

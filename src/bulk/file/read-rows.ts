@@ -74,6 +74,7 @@ export function readRows(
   async function* rows(): AsyncGenerator<readonly Row[]> {
     const refuse = refuserIn(language)
     const encoding = await findEncoding(path, limits.max_bytes, refuse)
+    header = undefined
     let tally: Tally | undefined
     let delimiter: Delimiter = ','
     for await (const records of readRecords(readText(path, encoding, refuse), refuse)) {
@@ -102,7 +103,10 @@ export function readRows(
 }
 
 /** The refusal of a file for its rows, when it has faults: up to 100 of them and the count of all. */
-export function rowsRefusal({ error_count, errors }: FileSummary): Refusal | undefined {
+export function rowsRefusal({
+  error_count,
+  errors,
+}: Pick<FileSummary, 'error_count' | 'errors'>): Refusal | undefined {
   if (error_count === 0) return undefined
   const more = error_count > errors.length
   return new Refusal('FILE_ROWS_INVALID', {

@@ -1,17 +1,26 @@
 import { z } from 'zod'
 import { hint, hintLine } from '../../payments/index.ts'
 import type { Ctx } from '../../platform/context.ts'
+import type { Db } from '../../platform/db.ts'
 import { Refusal } from '../../platform/errors.ts'
+import type { Language } from '../../platform/http/language.ts'
 import { defineRoute, taken, type Route } from '../../platform/http/route.ts'
 import type { SseStream } from '../../platform/sse.ts'
 import { isFinal, type Bulk } from '../batch.ts'
 import type { BulkDeps, Progress } from '../deps.ts'
 import * as q from '../sql.ts'
 import { doneView, progressView } from '../view.ts'
+import { bulkOf, makerOf } from './maker.ts'
 import { bulkParams, progress } from './schemas.ts'
-import { makerOf } from './write.ts'
 
+/** What follows a batch as it moves, and what a rail says of a transfer by itself. */
 export const liveRoutes = (deps: BulkDeps): readonly Route[] => [
+  streamRoute(deps),
+  waitRoute(deps),
+  notifyRoute(deps),
+]
+
+const streamRoute = (deps: BulkDeps): Route =>
   defineRoute({
     method: 'GET',
     path: '/api/bulk-transfers/:id/stream',
@@ -24,11 +33,13 @@ export const liveRoutes = (deps: BulkDeps): readonly Route[] => [
     refusals: ['BULK_NOT_FOUND'],
     endless: true,
     handle: async ({ ctx, actor, params, language, openSse }) => {
-      const bulk = await find(ctx, makerOf(actor).organization_id, params.id)
+      const bulk = await bulkOf(ctx, actor, params.id)
       stream(deps, openSse(), bulk, language)
       return taken
     },
-  }),
+  })
+
+const waitRoute = (deps: BulkDeps): Route =>
   defineRoute({
     method: 'GET',
     path: '/api/bulk-transfers/:id/wait',
@@ -41,12 +52,14 @@ export const liveRoutes = (deps: BulkDeps): readonly Route[] => [
     response: { 200: progress },
     refusals: ['BULK_NOT_FOUND', 'WAIT_TIMED_OUT'],
     handle: async ({ ctx, actor, params, query, signal }) => {
-      const bulk = await find(ctx, makerOf(actor).organization_id, params.id)
+      const bulk = await bulkOf(ctx, actor, params.id)
       const last = await waitFor(deps, bulk, query.timeout * 1_000, signal)
       if (!last.final) throw new Refusal('WAIT_TIMED_OUT', { members: last.progress })
       return { status: 200, body: last.progress }
     },
-  }),
+  })
+
+const notifyRoute = (deps: BulkDeps): Route =>
   defineRoute({
     method: 'PUT',
     path: '/api/transfers/:transferId',
@@ -59,47 +72,49 @@ export const liveRoutes = (deps: BulkDeps): readonly Route[] => [
     response: { 200: z.object({ transferId: z.string(), status: z.string() }) },
     refusals: ['TRANSFER_NOT_FOUND'],
     handle: async ({ ctx, actor, params }) => {
-      const { organization_id } = makerOf(actor)
-      const status = await notify(ctx, organization_id, params.transferId)
+      const status = await notify(ctx, makerOf(actor).organization_id, params.transferId)
       if (status === undefined) throw new Refusal('TRANSFER_NOT_FOUND')
       deps.wake()
       return { status: 200, body: { transferId: params.transferId, status } }
     },
-  }),
-]
+  })
 
-async function find(ctx: Ctx, organization: bigint, bulk_id: string): Promise<Bulk> {
-  const bulk = await q.findBulk(ctx.db, organization, bulk_id)
-  if (bulk === undefined) throw new Refusal('BULK_NOT_FOUND')
-  return bulk
-}
+const progressOf = (bulk: Bulk): Progress => ({
+  progress: progressView(bulk),
+  version: String(bulk.version),
+  final: isFinal(bulk.state),
+})
 
 /** What a watch reads: one row however many streams look at it. */
-export async function readProgress(db: Ctx['db'], id: string): Promise<Progress | undefined> {
+export async function readProgress(db: Db, id: string): Promise<Progress | undefined> {
   const bulk = await q.findBulkById(db, BigInt(id))
-  if (bulk === undefined) return undefined
-  return { progress: progressView(bulk), version: String(bulk.version), final: isFinal(bulk.state) }
+  return bulk && progressOf(bulk)
 }
 
-function stream(deps: BulkDeps, sse: SseStream, bulk: Bulk, language: 'fr' | 'en'): void {
-  const stop = deps.watch.watch(String(bulk.id), (now) => {
-    if (now === undefined) return
+/** The state that was just read goes out at once; then what the watch sees, which is never older. */
+function stream(deps: BulkDeps, sse: SseStream, bulk: Bulk, language: Language): void {
+  let sent: Progress | undefined
+  const show = (now: Progress | undefined): void => {
+    if (now === undefined || (sent !== undefined && !isNews(now, sent))) return
+    sent = now
     const event = { id: now.version, data: now.progress }
     if (!now.final) return sse.progress(event)
     sse.send(event)
-    sse.end({ event: 'done', data: doneView({ ...bulk, state: now.progress.state }, language) })
-  })
-  sse.onClose(stop)
+    sse.end({ event: 'done', data: doneView(now.progress.state, language) })
+  }
+  const first = progressOf(bulk)
+  show(first)
+  if (!first.final) sse.onClose(deps.watch.watch(String(bulk.id), show))
 }
+
+/** A read that began before ours may end after it. */
+const isNews = (now: Progress, sent: Progress): boolean =>
+  BigInt(now.version) >= BigInt(sent.version) && JSON.stringify(now) !== JSON.stringify(sent)
 
 /** Resolves with the final state, or with the last one seen when the time is over or the caller has gone. */
 function waitFor(deps: BulkDeps, bulk: Bulk, timeout_ms: number, signal: AbortSignal): Promise<Progress> {
   return new Promise((resolve) => {
-    let last: Progress = {
-      progress: progressView(bulk),
-      version: String(bulk.version),
-      final: isFinal(bulk.state),
-    }
+    let last = progressOf(bulk)
     let stop = (): void => undefined
     const end = (): void => {
       clearTimeout(timer)

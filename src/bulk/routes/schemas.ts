@@ -57,7 +57,25 @@ export const status = progress
   })
   .meta({ id: 'BulkStatus' })
 
-const warning = z.record(z.string(), z.unknown())
+const fault = z
+  .object({
+    pointer: z.string(),
+    detail: z.string(),
+    line: z.int().optional().describe('of the file, from 1'),
+    column: z.string().optional().describe('as the file spells it'),
+    code: z.string().optional(),
+  })
+  .meta({ id: 'Fault' })
+
+const warning = z
+  .object({
+    code: z.string(),
+    count: z.int().optional().describe('how many rows'),
+    samples: z.array(fault).optional(),
+    bulkTransferId: z.string().optional().describe('SAME_LIST: the batch that has the same rows'),
+    days_ago: z.int().optional(),
+  })
+  .meta({ id: 'BulkWarning' })
 export const created = z
   .object({
     bulkTransferId: z.string(),
@@ -74,7 +92,7 @@ export const checked = z
     total_amount: amount,
     currency: z.string(),
     fees: amount,
-    errors: z.array(z.record(z.string(), z.unknown())),
+    errors: z.array(fault).describe('the first 100'),
     error_count: z.int(),
     warnings: z.array(warning),
     available: amount,
@@ -126,26 +144,35 @@ export const historyQuery = z.object({
   offset: z.coerce.number().int().min(0).max(1_000_000).default(0),
 })
 
+const batch = z.object({
+  id: z.int(),
+  bulk_id: z.string(),
+  state: z.enum(batchStates),
+  total_amount: amount,
+  currency: z.string(),
+  transfers_count: z.int(),
+  completed_count: z.int(),
+  failed_count: z.int(),
+  payer_account: z.string(),
+  organization: z.string(),
+  created_at: time,
+})
+
 export const history = z
   .object({
     total: z.int(),
     count: z.int(),
     limit: z.int(),
     offset: z.int(),
-    results: z.array(
-      z.object({
-        id: z.int(),
-        bulk_id: z.string(),
-        state: z.enum(batchStates),
-        total_amount: amount,
-        currency: z.string(),
-        transfers_count: z.int(),
-        completed_count: z.int(),
-        failed_count: z.int(),
-        payer_account: z.string(),
-        organization: z.string(),
-        created_at: time,
-      }),
-    ),
+    results: z.array(batch),
   })
   .meta({ id: 'BulkHistory' })
+
+/** The shapes as types, for the views that make them. */
+export type ProgressView = z.output<typeof progress>
+export type StatusView = Omit<z.output<typeof status>, 'individualTransfers' | 'next_cursor'>
+export type StatusPage = z.output<typeof status>
+export type LineView = z.output<typeof line>
+export type StoryView = z.output<typeof story>
+export type EventView = z.output<typeof event>
+export type BatchView = z.output<typeof batch>

@@ -186,7 +186,7 @@ export function ofCode(code: string, prepared: boolean, said: Said): Answer {
     case 'refuse':
       return refused(meaning.reason, meaning.retryable, said)
     case 'stop':
-      return { kind: 'stop', because: meaning.because, said }
+      return { kind: 'stop', because: meaning.because, ...(prepared ? { refused: true as const } : {}), said }
     case 'unsure':
       return unsettled(`${code} does not tell the outcome`, said)
   }

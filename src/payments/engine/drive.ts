@@ -60,6 +60,8 @@ export function openDrive(deps: DriverDeps) {
     in_flight: 0,
     rate_from: 0,
     stopping: false,
+    /** The connection is stopped and nothing may be tried yet. */
+    resting: false,
     /** Why the rail refuses us, until the loop has written it down. */
     stop_because: undefined as string | undefined,
     habits: undefined as RailHabits | undefined,

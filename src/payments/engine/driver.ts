@@ -3,7 +3,7 @@ import { unreachable } from '../../platform/errors.ts'
 import * as q from '../sql/drive.ts'
 import { fill, freeUnsent, holdPaused, sweep } from './claims.ts'
 import { openDrive, type Drive, type DriverDeps } from './drive.ts'
-import { readAnswer, type Sent } from './outcome.ts'
+import { newAttempt, readAnswer, type Sent } from './outcome.ts'
 import { nextStep } from './pursue.ts'
 import { recover } from './recover.ts'
 import type { Task } from './task.ts'
@@ -93,6 +93,10 @@ async function turn(drive: Drive, pump: () => void): Promise<boolean> {
   }
   if (drive.stop_because !== undefined) await rest(drive, drive.stop_because)
   if (drive.lease.state() === 'STOPPED' && !(await mayTryAgain(drive))) return false
+  if (drive.resting) {
+    drive.resting = false
+    drive.breaker.halfOpen()
+  }
   if (performance.now() - drive.swept_at >= drive.settings.poll_ms) {
     drive.swept_at = performance.now()
     await holdPaused(drive)
@@ -180,9 +184,11 @@ const sentOf = (task: Task): Sent => ({
 
 function finish(drive: Drive, task: Task, token: bigint, answer: Answer, pursued: boolean): void {
   if (answer.kind === 'unsent' || answer.kind === 'stop') {
-    // Nothing changed for the order: it waits with its reference, in front.
     if (answer.kind === 'stop') drive.stop_because ??= answer.because
-    drive.queue.back(task)
+    // Nothing changed for the order: it waits with its reference, in front.
+    if (answer.kind === 'unsent' || answer.refused !== true) drive.queue.back(task)
+    else
+      drive.settler.add(newAttempt(drive.settings, { ...sentOf(task), pursued }, answer), token, task.range)
     return
   }
   const sent = { ...sentOf(task), pursued }
@@ -239,6 +245,8 @@ async function rest(drive: Drive, because: string): Promise<void> {
     'the rail refuses us; the connection is stopped',
   )
   drive.breaker.open(performance.now(), drive.settings.stop_ms)
+  drive.lease.setStopped()
+  drive.resting = true
   drive.stop_because = undefined
   drive.habits = undefined // what made it refuse us may have changed how it must be used
 }

@@ -10,6 +10,8 @@ export type LeaseKeeper = {
   /** True while something may be sent: fewer than two thirds of the lease have passed since the last renewal. */
   readonly safe: () => boolean
   readonly state: () => 'RUNNING' | 'STOPPED'
+  /** This worker has just stopped the connection; the next renewal reads what became of that. */
+  readonly setStopped: () => void
   /** Takes or renews it when that is due; answers true when it was just taken. */
   readonly keep: () => Promise<boolean>
   readonly release: () => Promise<void>
@@ -34,6 +36,7 @@ export function openLease(db: Db, log: Log, settings: ConnectionSettings, worker
     token: () => token,
     safe: () => token !== 0n && since() < (settings.lease_ms * 2) / 3,
     state: () => state,
+    setStopped: () => void (state = 'STOPPED'),
     async keep() {
       if (token !== 0n && since() < settings.lease_ms / 5) return false
       // Read before the query leaves: the lease counts from the moment the database writes it, which is later.

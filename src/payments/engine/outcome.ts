@@ -147,6 +147,37 @@ export function refusal(
   return { ...base, word: 'RETRY', pursuit: { rail_reference: '', after_ms: delay, because: answer.reason } }
 }
 
+/**
+ * The rail refused this reference because of us, and will refuse it for ever: a new attempt, once the connection goes
+ * on. After a resend the refusal counts only with one more «not found».
+ */
+export function newAttempt(
+  settings: ConnectionSettings,
+  sent: Sent,
+  answer: Extract<Answer, { kind: 'stop' }>,
+): Outcome {
+  const { batch_id, seq, attempt, pursued } = sent
+  const base = {
+    batch_id,
+    seq,
+    attempt,
+    pursued,
+    code: 'RAIL_STOPPED',
+    message: answer.because,
+    said: answer.said,
+  }
+  const after_ms = settings.stop_ms
+  if (!sent.resent)
+    return { ...base, word: 'RETRY', pursuit: { rail_reference: '', after_ms, because: answer.because } }
+  const pursuit = {
+    rail_reference: sent.rail_reference,
+    after_ms,
+    because: answer.because,
+    refused_as: 'RAIL_STOPPED',
+  }
+  return { ...base, word: 'UNCERTAIN', pursuit }
+}
+
 /** What differs between what was ordered and what the rail says it paid; the rail's word is input like any other. */
 function differenceOf(order: Order, paid: Extract<Answer, { kind: 'paid' }>): string | undefined {
   if (paid.currency !== order.currency) return `paid in ${paid.currency}, ordered in ${order.currency}`

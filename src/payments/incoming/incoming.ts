@@ -64,14 +64,7 @@ export const currenciesOf = (accounts: readonly PayeeAccount[]): Currency[] => [
 /** What makes a repeat «the same transfer»: who pays whom how much. Names and notes only describe. */
 export const digestOf = ({ payee, payer, amount, currency }: IncomingTransfer): Buffer =>
   sha256(
-    JSON.stringify([
-      payee.type,
-      payee.identifier,
-      payer.type,
-      payer.identifier,
-      amount.toString(),
-      currency,
-    ]),
+    JSON.stringify([payee.type, payee.identifier, payer.type, payer.identifier, amount.toString(), currency]),
   )
 
 /** The answer to a transfer that is known: the same for every repeat, unless the hub has spoken in between. */

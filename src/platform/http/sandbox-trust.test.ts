@@ -17,7 +17,7 @@ test.each([
   ['from loopback as IPv6 shows it', call({ host: '127.0.0.1' }, '::ffff:127.0.0.1')],
   ['from a page of this machine', call({ origin: 'http://localhost:5173' })],
   ['on a bulk route', call({}, '127.0.0.1', '/api/bulk-transfers/:id/stream')],
-  ['on the seed’s root', call({}, '127.0.0.1', '/api/bulk-transfers')],
+  ['on the collection itself', call({}, '127.0.0.1', '/api/bulk-transfers')],
   ['on the notification route', call({}, '127.0.0.1', '/api/transfers/:transferId')],
 ])('trusted in sandbox: a call %s', (_case, request) => {
   expect(isTrustedSandboxCall(request, sandbox)).toBe(true)

@@ -28,7 +28,7 @@ export const isLoopbackOrigin = (origin: string): boolean =>
 /**
  * Whether an unauthenticated call acts as the demo organisation. Only in sandbox with CAURI_SANDBOX_TRUST=on, only
  * from this machine by a loopback name (a name that a page could rebind is refused), never behind a proxy, never
- * from a page of another site (a form post needs no CORS), never with credentials, and only on the seeds' open
+ * from a page of another site (a form post needs no CORS), never with credentials, and only on the open
  * paths, judged by the matched route and not by the text of the URL.
  */
 export function isTrustedSandboxCall(

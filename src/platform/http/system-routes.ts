@@ -12,7 +12,7 @@ export type ReadyChecks = Readonly<Record<string, () => Promise<true | string>>>
 const CHECK_DEADLINE_MS = 2_000
 const alive = z.object({ status: z.literal('alive') })
 
-/** `/health` and its seed spelling (alive), `/ready` (able to serve). */
+/** `/health` and its older spelling (alive), `/ready` (able to serve). */
 export function systemRoutes(checks: ReadyChecks): readonly Route[] {
   const health = (path: string): Route =>
     defineRoute({
