@@ -187,13 +187,14 @@ create table payments_fee_questions (
 comment on table payments_fee_questions is 'A rail took more than the hold covered, with no way to refuse it: who bears it? Two people answer.';
 
 -- Moves lines to their outcomes and answers the rows that really changed: only they make ledger lines. PAID settles
--- whoever brings it; everything else needs the token of the worker that drives the connection now. A PAID for a line
--- that is closed otherwise, or at another attempt, comes back as LATE. unnest is joined only to the base table, by its
--- primary key: two joined unnests make a quadratic plan.
+-- whoever brings it; everything else needs the token of the worker that drives the connection now. A line in REVIEW is
+-- left by a payment, or by the word of the people who look at it. A PAID for a line that is closed otherwise, or at
+-- another attempt, comes back as LATE. unnest is joined only to the base table, by its primary key: two joined unnests
+-- make a quadratic plan.
 create function payments_settle(
   p_connection text, p_token bigint,
   p_batch bigint[], p_seq integer[], p_attempt smallint[], p_outcome text[], p_fee bigint[],
-  p_code text[], p_message text[], p_fulfilment text[], p_name text[]
+  p_code text[], p_message text[], p_fulfilment text[], p_name text[], p_by_people boolean
 ) returns table (
   batch_id bigint, seq integer, attempt smallint, outcome text, was_uncertain boolean, amount bigint, fee bigint,
   finished boolean
@@ -235,7 +236,12 @@ begin
         from unnest(p_batch, p_seq, p_attempt, p_outcome, p_fee, p_code, p_message, p_fulfilment, p_name)
           as o(batch, seq, attempt, outcome, fee, code, message, fulfilment, name)
         where l.batch_id = o.batch and l.seq = o.seq and l.attempt = o.attempt
-          and case when pass then l.state in ('UNCERTAIN', 'REVIEW') else l.state in ('NEW', 'RETRY') end
+          and case
+            when not pass then l.state in ('NEW', 'RETRY')
+            -- What the first pass has made uncertain is not moved again; and a quote says nothing of an open outcome.
+            when l.xmin = pg_current_xact_id()::xid or o.outcome = 'QUOTED' then false
+            else l.state = 'UNCERTAIN' or l.state = 'REVIEW' and (o.outcome = 'PAID' or p_by_people)
+          end
           and (o.outcome = 'PAID' or current)
         returning l.batch_id, l.seq, o.attempt, o.outcome, l.amount, l.fee
       ), counted as (

@@ -1,5 +1,4 @@
 import { InvalidArgumentError, Option, type Command } from 'commander'
-import { DEMO_ORGANIZATION } from '../app.ts'
 import { ensureOrganization, findOrganization, findOrganizationByName } from '../identity/index.ts'
 import { createAccount, findAccount, listAccounts, type PayerAccount } from '../payments/index.ts'
 import type { Config } from '../platform/config.ts'
@@ -65,7 +64,7 @@ function readAmount(text: string): bigint {
 
 async function create(options: CreateOptions): Promise<void> {
   await withDatabase(async (db, { config }) => {
-    const name = organizationName(options.organization, config)
+    const name = await organizationName(options.organization, config)
     const made = await db.tx(async (tx) => {
       const organization = await ensureOrganization(tx, name)
       await createAccount(tx, operator(), {
@@ -88,9 +87,9 @@ async function create(options: CreateOptions): Promise<void> {
 }
 
 /** Where nobody is named, only the sandbox knows whom it is about. */
-export function organizationName(given: string | undefined, config: Config): string {
+export async function organizationName(given: string | undefined, config: Config): Promise<string> {
   if (given !== undefined && given.trim() !== '') return given.trim()
-  if (config.CAURI_MODE === 'sandbox') return DEMO_ORGANIZATION
+  if (config.CAURI_MODE === 'sandbox') return (await import('../app.ts')).DEMO_ORGANIZATION
   throw new Stop(exits.usage, {
     en: '--organization is needed in production',
     fr: '--organization est obligatoire en production',

@@ -61,7 +61,7 @@ describe('how it is called', () => {
       cauri(['sql', '--help']),
       cauri(['ledger']),
       cauri(['legder', 'check']),
-      cauri(['account', 'create', '--x'], { LANG: 'fr_FR.UTF-8' }),
+      cauri(['account', 'list', '--x'], { LANG: 'fr_FR.UTF-8' }),
       cauri(['payments', 'review', 'confirm', 'bulk-x', '--json'], {
         LANG: 'fr_FR.UTF-8',
         LC_ALL: 'en_GB.UTF-8',
@@ -132,7 +132,7 @@ describe('on a database alone', () => {
     const writing = 'with gone as (delete from platform_outbox returning id) select * from gone'
     const done = await Promise.all([
       run('sql', "select 1 + 1 as two, 9007199254740993 as big, 'a' as letter", '--json'),
-      run('sql', '-- a remark\n select count(*) as n from audit_events'),
+      run('sql', '/* a remark */ select count(*) as n from audit_events'),
       run('sql', writing, '--json'),
       run('sql', 'select 1; drop table audit_events'),
       run('sql', "update platform_clock set ahead = '1 day'"),
@@ -275,12 +275,13 @@ describe('with a running Cauri', () => {
     const waited = await submit(file, '--timeout', '0.5', '--json')
     expect(waited.code).toBe(4)
     const { bulkTransferId: bulk } = waited.json() as { bulkTransferId: string }
-    const review = await until('the line is in review', async () => {
-      const { reviews } = (await operate('payments', 'review', 'list', '--json')).json() as {
-        reviews: object[]
-      }
-      return reviews[0] as { transfer_id: string } | undefined
+    await until('the line is in review', async () => {
+      const answer = await fetch(`${base}/api/bulk-transfers/${bulk}/status`)
+      return /"error_code":"REVIEW"/.test(await answer.text())
     })
+    const listed = await operate('payments', 'review', 'list', '--json')
+    const { reviews } = listed.json() as { reviews: { transfer_id: string }[] }
+    const review = reviews[0] ?? { transfer_id: 'none' }
     expect(review).toMatchObject({ bulk_transfer_id: bulk, amount: 900, currency: 'XOF', proposed: null })
     const line = `${bulk}/${review.transfer_id}`
     const early = await operate('payments', 'review', 'confirm', line, '--by', 'kofi')
@@ -341,7 +342,8 @@ describe('what it sends and reads', () => {
     async function* cut(): AsyncGenerator<string> {
       for (const character of text) yield character
     }
-    const events = await Array.fromAsync(readEvents(cut()))
+    const events = []
+    for await (const event of readEvents(cut())) events.push(event)
     expect(events).toEqual([
       { name: 'message', data: '{"a":1}', id: '7' },
       { name: 'done', data: 'x\ny', id: '7' },

@@ -1,8 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { userInfo } from 'node:os'
-import { openAsApplication } from '../app.ts'
 import { readConfig, type Config } from '../platform/config.ts'
-import type { Db } from '../platform/db.ts'
+import { openDb, sql, type Db } from '../platform/db.ts'
 import { openLog, type Log } from '../platform/log.ts'
 import { startPostgres } from '../platform/postgres/index.ts'
 import { readEnvironment } from './environment.ts'
@@ -38,6 +37,15 @@ export const withDatabase = <T>(work: (db: Db, place: Place) => Promise<T>): Pro
       await db.end()
     }
   })
+
+/** Where the migrations could make that role. (The application's own function would bring the whole server along.) */
+async function openAsApplication(url: string): Promise<Db> {
+  const owner = openDb({ url, max: 1 })
+  const has = await owner
+    .run(sql`select from pg_roles where rolname = 'cauri_app' and pg_has_role(current_user, oid, 'member')`)
+    .finally(() => owner.end())
+  return openDb({ url, max: 2, name: 'cauri cli', ...(has === 1 ? { role: 'cauri_app' } : {}) })
+}
 
 /** Who acts, for the audit trail, where nobody is named: the user of the machine. */
 export const operator = (): string => `cli:${userInfo().username}`

@@ -1,7 +1,6 @@
 import { readFile, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { InvalidArgumentError, Option, type Command } from 'commander'
-import { purposeHandlers } from '../app.ts'
 import { findBulk, findLine, readProgress } from '../bulk/index.ts'
 import { confirmReview, listReviews, proposeReview, type ReviewRow } from '../payments/index.ts'
 import type { Db } from '../platform/db.ts'
@@ -159,6 +158,7 @@ async function confirm(
   options: Common & { readonly by: string },
 ): Promise<void> {
   const { by } = options
+  const { purposeHandlers } = await import('../app.ts') // only here: it brings the whole server along
   const { line, outcome } = await withDatabase(async (db) => {
     const found = await lineOf(db, bulk, transfer)
     return { line: found, outcome: await db.tx((tx) => confirmReview(tx, found, by, purposeHandlers)) }

@@ -21,7 +21,7 @@ export const webhooks: Group = (program) => {
 
 async function secret(options: Common & { readonly organization?: string }): Promise<void> {
   const found = await withDatabase(async (db, { config }) => {
-    const name = organizationName(options.organization, config)
+    const name = await organizationName(options.organization, config)
     const organization = await findOrganizationByName(db, name)
     if (organization === undefined)
       throw new Refusal('ORGANIZATION_NOT_FOUND', { members: { organization: name } })

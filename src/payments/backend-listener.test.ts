@@ -3,6 +3,7 @@ import { request } from 'node:http'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import {
   adapterAt,
+  holdLock,
   mismatches,
   openBackend,
   openPayee,
@@ -13,7 +14,6 @@ import {
   type Adapter,
 } from '../../test/harness/backend.ts'
 import { freshDatabase } from '../../test/harness/database.ts'
-import { until } from '../../test/harness/wait.ts'
 import { historyOf } from '../audit/index.ts'
 import { openDb, sql, type Db } from '../platform/db.ts'
 import type { BackendListener } from './index.ts'
@@ -325,29 +325,15 @@ describe('the listener', () => {
   test('a transfer in flight when the listener closes still gets its answer', async () => {
     const closing = await openBackend(db)
     await openPayee(db, 'ACC-SLOW', { identifier: '22895556677' })
-    const other = openDb({ url, max: 2 })
-    let release = (): void => undefined
-    const held = new Promise<void>((resolve) => (release = resolve))
-    const holding = other.tx(async (tx) => {
-      await tx.run(sql`select from payments_accounts where account_id = 'ACC-SLOW' for update`)
-      await held
-    })
+    const lock = sql`select from payments_accounts where account_id = 'ACC-SLOW' for update`
+    const held = await holdLock(url, lock)
     const answer = adapterAt(closing.port).transfer(randomUUID(), { to: '22895556677' })
-    await until(
-      'the transfer waits for the account',
-      async () =>
-        (
-          await other.one<{ n: bigint }>(sql`
-          select count(*) as n from pg_stat_activity
-          where datname = current_database() and wait_event_type = 'Lock'`)
-        ).n > 0n,
-    )
+    await held.awaited()
     const closed = closing.close()
-    release()
+    await held.release()
     expect(await answer).toMatchObject({ status: 200, body: { transferState: 'COMMITTED' } })
-    await Promise.all([closed, holding])
-    await other.end()
-    await expect(adapterAt(closing.port).call('GET', '/')).rejects.toThrow()
+    await closed
+    await expect(adapterAt(closing.port).call('GET', '/')).rejects.toThrow('fetch failed')
   })
 })
 

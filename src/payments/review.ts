@@ -68,6 +68,7 @@ export async function confirmReview(
     done_ranges: [],
     batch: () => batch,
     handlers,
+    by_people: true,
   })
   if (changed.length !== 1) throw new Refusal('REVIEW_WRONG_STATE')
   const subject = `line:${line.batch_id}:${line.seq}:${attempt}`

@@ -3,9 +3,10 @@ import { ensureOrganization } from '../../src/identity/index.ts'
 import { checkLedger } from '../../src/ledger/index.ts'
 import { createAccount, openBackendListener, type BackendListener } from '../../src/payments/index.ts'
 import { readConfig } from '../../src/platform/config.ts'
-import { sql, type Db } from '../../src/platform/db.ts'
+import { openDb, sql, type Db, type Sql } from '../../src/platform/db.ts'
 import { openLog } from '../../src/platform/log.ts'
 import type { Currency } from '../../src/platform/money.ts'
+import { until } from './wait.ts'
 
 export type Reply = {
   readonly status: number
@@ -155,3 +156,38 @@ export const mismatches = async (db: Db): Promise<object[]> => [
     left join ledger_lines l on l.entry_id = e.id and l.account_id = a.ledger_account_id
     where i.transfer_id is null or (i.state = 'COMMITTED') is distinct from (l.amount is not distinct from i.amount)`)),
 ]
+
+export type HeldLock = {
+  /** Resolves once somebody waits for a lock in this database. */
+  readonly awaited: () => Promise<unknown>
+  readonly release: () => Promise<void>
+}
+
+/** Takes a lock in a transaction of its own and holds it: what needs the row stops in the middle of its work. */
+export async function holdLock(url: string, lock: Sql): Promise<HeldLock> {
+  const owner = openDb({ url, max: 2 })
+  let letGo = (): void => undefined
+  const over = new Promise<void>((resolve) => (letGo = resolve))
+  let taken = (): void => undefined
+  const held = new Promise<void>((resolve) => (taken = resolve))
+  const holding = owner.tx(async (tx) => {
+    await tx.run(lock)
+    taken()
+    await over
+  })
+  await Promise.race([held, holding])
+  return {
+    awaited: () =>
+      until('somebody waits for the lock', async () => {
+        const waiting = await owner.one<{ n: bigint }>(sql`
+          select count(*) as n from pg_stat_activity
+          where datname = current_database() and wait_event_type = 'Lock'`)
+        return waiting.n > 0n
+      }),
+    release: async () => {
+      letGo()
+      await holding
+      await owner.end()
+    },
+  }
+}

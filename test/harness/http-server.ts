@@ -161,7 +161,6 @@ export const json = { ...good, 'content-type': 'application/json' }
 
 export type Body = Record<string, unknown>
 export async function ask(url: string, init: RequestInit = {}): Promise<{ response: Response; body: Body }> {
-  // oxlint-disable-next-line no-restricted-globals -- a client of the server under test
   const response = await fetch(url, init)
   return { response, body: (await response.json()) as Body }
 }

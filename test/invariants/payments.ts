@@ -51,7 +51,9 @@ export async function differencesFrom(db: Db, paid: readonly Paid[]): Promise<st
       wrong.push(`${name} was paid`)
     for (const payment of payments)
       if (BigInt(payment.amount) !== line.amount || payment.currency !== line.currency)
-        wrong.push(`${name}: ${payment.amount} ${payment.currency} instead of ${line.amount} ${line.currency}`)
+        wrong.push(
+          `${name}: ${payment.amount} ${payment.currency} instead of ${line.amount} ${line.currency}`,
+        )
   }
   for (const party of by_party.keys()) wrong.push(`somebody was paid whom no line names: ${party}`)
   return wrong

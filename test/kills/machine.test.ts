@@ -14,7 +14,7 @@ import { csvOf, newList, PAYER } from './judge.ts'
 import { expectAllPaid, openSite, untilSettled } from './site.ts'
 
 vi.setConfig({ testTimeout: 90_000 })
-const LINES = 2_000
+const LINES = 1_200
 
 /** A home whose database is made and migrated; the tests copy it. */
 let made: string
@@ -36,11 +36,11 @@ test('PostgreSQL is killed in the middle of a batch: the product goes on when it
   const postgres = await startPostgres({ home })
   onTestFinished(() => postgres.stop())
   const db = openOwn(postgres.url)
-  const { api, env, outside, pay } = await openSite(postgres.url, 20)
+  const { api, env, outside, pay } = await openSite(postgres.url, 20, { MOJALOOP_RATE_PER_S: '600' })
   const worker = openRole('worker', env)
   await worker.start()
   const bulk_id = await pay(92, LINES)
-  for (const settled of [300, 1_000]) {
+  for (const settled of [200, 600]) {
     const { paid } = await untilSettled(db, bulk_id, settled)
     expect(paid).toBeLessThan(LINES)
     process.kill(serverPid(home), 'SIGKILL')
@@ -82,7 +82,7 @@ test('everything in one process is killed and started again on the same home: it
   const db = openOwn(urlIn(home))
   const list = { key: 'list-93', csv: csvOf(newList(93, LINES, 0)), payer_account: PAYER }
   const bulk_id = await upload(() => base, list, 20_000)
-  const { paid } = await untilSettled(db, bulk_id, 400)
+  const { paid } = await untilSettled(db, bulk_id, 300)
   expect(paid).toBeLessThan(LINES)
   const server = serverPid(home)
   child.kill('SIGKILL')

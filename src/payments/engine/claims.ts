@@ -9,7 +9,7 @@ const MOST_CLAIM = 2_000
 
 /**
  * Claims the next range when the queue runs low. The claim is committed before any of its lines can be sent. Answers
- * whether there was something to claim, whether nothing is open, or that there is enough work here for now.
+ * whether there was something to claim, whether nothing is open, or that there is enough work here already.
  */
 export async function fill(drive: Drive): Promise<'claimed' | 'nothing' | 'enough'> {
   const want = Math.min(MOST_CLAIM, Math.max(LEAST_CLAIM, 4 * drive.window.size()))

@@ -1,15 +1,15 @@
-import type { RailHabits } from '../../connectors/index.ts'
+import type { PayoutRail, RailHabits } from '../../connectors/index.ts'
 import type { Db } from '../../platform/db.ts'
 import type { Log } from '../../platform/log.ts'
 import { selectBatchInfo, type BatchInfo } from '../sql/engine.ts'
-import { openBreaker } from './breaker.ts'
-import type { Connection } from './connection.ts'
-import { openLease } from './lease.ts'
-import { openQueue } from './queue.ts'
+import { openBreaker, type Breaker } from './breaker.ts'
+import type { Connection, ConnectionSettings } from './connection.ts'
+import { openLease, type LeaseKeeper } from './lease.ts'
+import { openQueue, type Queue } from './queue.ts'
 import type { PurposeHandler } from './settle.ts'
-import { openSettler } from './settler.ts'
+import { openSettler, type Settler } from './settler.ts'
 import { payeeOf, type LiveRange, type Task } from './task.ts'
-import { openWindow } from './window.ts'
+import { openWindow, type Window } from './window.ts'
 
 export type DriverDeps = {
   readonly db: Db
@@ -21,10 +21,39 @@ export type DriverDeps = {
 }
 
 /** What a driver holds in memory while it has the lease. Nothing here is needed after a crash. */
-export type Drive = ReturnType<typeof openDrive>
+export type Drive = DriverDeps & {
+  readonly settings: ConnectionSettings
+  readonly rail: PayoutRail
+  readonly lease: LeaseKeeper
+  readonly queue: Queue<Task>
+  readonly window: Window
+  readonly breaker: Breaker
+  readonly settler: Settler
+  /** What never changes of a batch that was loaded. */
+  readonly batch: (id: bigint) => BatchInfo
+  readonly load: (db: Db, ids: readonly bigint[]) => Promise<void>
+  /** Forgets batches; only while nothing is under way. */
+  readonly forget: () => void
+  readonly ranges: Set<LiveRange>
+  /** The last batch that lines were claimed from: batches take turns. */
+  last_batch: bigint
+  /** True when the last claim found something: there may be more. */
+  more: boolean
+  swept_at: number
+  in_flight: number
+  rate_from: number
+  stopping: boolean
+  /** The connection is stopped and nothing may be tried yet. */
+  resting: boolean
+  /** Why the rail refuses us, until the loop has written it down. */
+  stop_because: string | undefined
+  habits: RailHabits | undefined
+  /** The token under which the rail was asked for its habits and what other workers left was taken over. */
+  ready: bigint
+}
 
-export function openDrive(deps: DriverDeps) {
-  const { settings } = deps.connection
+export function openDrive(deps: DriverDeps): Drive {
+  const { settings, rail } = deps.connection
   const batches = new Map<bigint, BatchInfo>()
   const batch = (id: bigint): BatchInfo => {
     const info = batches.get(id)
@@ -34,36 +63,31 @@ export function openDrive(deps: DriverDeps) {
   return {
     ...deps,
     settings,
-    rail: deps.connection.rail,
+    rail,
     lease: openLease(deps.db, deps.log, settings, deps.worker),
     queue: openQueue<Task>(payeeOf),
     window: openWindow(settings.window_max),
     breaker: openBreaker(settings.breaker_ms),
     settler: openSettler({ ...deps, connection_id: settings.id, batch }),
     batch,
-    /** Loads what never changes of these batches, once. */
-    async load(db: Db, ids: readonly bigint[]): Promise<void> {
+    async load(db, ids) {
       const missing = ids.filter((id) => !batches.has(id))
       if (missing.length > 0)
         for (const info of await selectBatchInfo(db, missing)) batches.set(info.id, info)
     },
-    /** Forgets finished batches; only while nothing is under way. */
-    forget(): void {
+    forget() {
       if (batches.size > 1_000) batches.clear()
     },
-    ranges: new Set<LiveRange>(),
-    /** The last batch that lines were claimed from: batches take turns. */
+    ranges: new Set(),
     last_batch: 0n,
-    /** True when the last claim found something: there may be more. */
     more: false,
     swept_at: 0,
     in_flight: 0,
     rate_from: 0,
     stopping: false,
-    /** The connection is stopped and nothing may be tried yet. */
     resting: false,
-    /** Why the rail refuses us, until the loop has written it down. */
-    stop_because: undefined as string | undefined,
-    habits: undefined as RailHabits | undefined,
+    stop_because: undefined,
+    habits: undefined,
+    ready: 0n,
   }
 }

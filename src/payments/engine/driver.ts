@@ -1,4 +1,5 @@
 import type { Answer } from '../../connectors/index.ts'
+import { CommitUnknown } from '../../platform/db.ts'
 import { unreachable } from '../../platform/errors.ts'
 import * as q from '../sql/drive.ts'
 import { fill, freeUnsent, holdPaused, sweep } from './claims.ts'
@@ -30,7 +31,8 @@ export function openDriver(deps: DriverDeps): Driver {
     }
     if (drive.more && drive.queue.length() < 2 * drive.window.size()) wake()
     const { rate_per_s } = drive.settings
-    if (rate_per_s > 0 && drive.queue.length() > 0) pacing ??= setTimeout(paced, 1_000 / rate_per_s)
+    if (rate_per_s > 0 && drive.queue.length() > 0 && !drive.stopping)
+      pacing ??= setTimeout(paced, 1_000 / rate_per_s)
   }
   let pacing: NodeJS.Timeout | undefined
   const paced = (): void => {
@@ -49,6 +51,8 @@ export function openDriver(deps: DriverDeps): Driver {
         // The loop itself must go on: the database may be away, or the rail; both come back.
         if (troubles++ % 20 === 0)
           drive.log.warn({ err: error, connection: drive.settings.id }, 'the driver waits')
+        // What was claimed or freed may be committed without our knowing it: nobody would follow it.
+        if (error instanceof CommitUnknown) await drive.lease.drop('a commit was lost').catch(() => undefined) // then it ends by itself
         await sleep(Math.min(drive.settings.poll_ms * troubles, drive.settings.lease_ms / 5))
       }
       if (!busy && !drive.stopping) await Promise.race([sleep(drive.settings.poll_ms), woken()])
@@ -79,17 +83,19 @@ export function openDriver(deps: DriverDeps): Driver {
 /** One turn of the loop: keep the lease, recover, take work. Answers true when there may be more at once. */
 async function turn(drive: Drive, pump: () => void): Promise<boolean> {
   const taken = await drive.lease.keep()
-  if (drive.lease.token() === 0n) {
-    // Another worker drives. What is still queued here was claimed under an older token: that worker recovers it.
+  const token = drive.lease.token()
+  if (taken || token === 0n) {
+    // What is still queued here was claimed under an older token: whoever drives now recovers it.
     drive.queue.remove(() => true)
     drive.ranges.clear()
-    return false
   }
-  if (taken || drive.habits === undefined) {
+  if (token === 0n) return false
+  if (drive.ready !== token || drive.habits === undefined) {
     drive.habits = await drive.rail.probe()
     await q.setMode(drive.db, drive.settings.id, drive.habits.mode)
     const deps = { ...drive, habits: drive.habits }
-    while ((await recover(deps, drive.lease.token())) > 0) await drive.lease.keep()
+    while ((await recover(deps, token)) > 0) await drive.lease.keep()
+    drive.ready = token
   }
   if (drive.stop_because !== undefined) await rest(drive, drive.stop_because)
   if (drive.lease.state() === 'STOPPED' && !(await mayTryAgain(drive))) return false
@@ -128,7 +134,9 @@ async function launch(drive: Drive, task: Task): Promise<void> {
   const full = drive.in_flight + 1 >= drive.window.size()
   drive.in_flight += 1
   const started = performance.now()
-  let answer = await ask(drive, task)
+  let answer = await ask(drive, () =>
+    task.kind === 'pay' ? drive.rail.pay(task.order) : drive.rail.find(task.order, task.rail_reference),
+  )
   note(drive, answer, performance.now() - started, full)
   if (answer.kind === 'quoted' && task.kind === 'pay') {
     // The rail made its reference: it is committed before the step that moves money.
@@ -138,9 +146,9 @@ async function launch(drive: Drive, task: Task): Promise<void> {
     const committed = await new Promise<boolean>((resolve) =>
       drive.settler.add(outcome, token, task.range, resolve),
     )
-    const safe = committed && drive.lease.safe()
+    const safe = committed && drive.lease.token() === token && drive.lease.safe()
     answer = safe
-      ? await drive.rail.confirm(task.order, rail_reference)
+      ? await ask(drive, () => drive.rail.confirm(task.order, rail_reference))
       : { kind: 'unknown', because: 'the lease was over before the acceptance', said: {} }
     // An acceptance that surely never left is still uncertain: the transfer waits at the rail.
     if (answer.kind === 'unsent' || answer.kind === 'stop') answer = { ...answer, kind: 'unknown' }
@@ -151,11 +159,9 @@ async function launch(drive: Drive, task: Task): Promise<void> {
 }
 
 /** A connector that throws is a bug, and a bug after a call left must not read as anything but «not known». */
-async function ask(drive: Drive, task: Task): Promise<Answer> {
+async function ask(drive: Drive, call: () => Promise<Answer>): Promise<Answer> {
   try {
-    return await (task.kind === 'pay'
-      ? drive.rail.pay(task.order)
-      : drive.rail.find(task.order, task.rail_reference))
+    return await call()
   } catch (error) {
     drive.log.error({ err: error, connection: drive.settings.id }, 'the connector broke')
     return { kind: 'unknown', because: 'the connector broke', said: {} }
@@ -228,7 +234,8 @@ async function askAgain(
     }
     const busy = 2 * drive.settings.timeout_ms
     const change = { not_found: 0, resent: due.resent + 1, because: 'sent again under the same reference' }
-    if ((await q.reschedule(drive.db, due.id, token, busy, change)) === 1)
+    const committed = (await q.reschedule(drive.db, due.id, token, busy, change)) === 1
+    if (committed && drive.lease.token() === token)
       drive.queue.push({ ...task, kind: 'pay', due: { ...due, resent: due.resent + 1 }, resent: true })
   } catch (error) {
     // It comes due again by itself: taking it had already committed a later time.
@@ -248,7 +255,7 @@ async function rest(drive: Drive, because: string): Promise<void> {
   drive.lease.setStopped()
   drive.resting = true
   drive.stop_because = undefined
-  drive.habits = undefined // what made it refuse us may have changed how it must be used
+  drive.ready = 0n // what made it refuse us may have changed how it must be used
 }
 
 /** After its rest, or at an operator's word, one line tries. */

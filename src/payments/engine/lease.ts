@@ -15,6 +15,8 @@ export type LeaseKeeper = {
   /** Takes or renews it when that is due; answers true when it was just taken. */
   readonly keep: () => Promise<boolean>
   readonly release: () => Promise<void>
+  /** Gives it up because nobody can say what was committed under it: taken again, all of that is recovered. */
+  readonly drop: (why: string) => Promise<void>
 }
 
 /**
@@ -63,6 +65,11 @@ export function openLease(db: Db, log: Log, settings: ConnectionSettings, worker
       await q.releaseLease(db, settings.id, worker, token)
       token = 0n
       renewed = undefined
+    },
+    async drop(why) {
+      const dropped = token
+      lose(why)
+      if (dropped !== 0n) await q.releaseLease(db, settings.id, worker, dropped)
     },
   }
 }

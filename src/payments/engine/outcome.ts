@@ -43,9 +43,6 @@ export type Sent = {
   readonly resent: boolean
 }
 
-/** Answers that change no line: the order is as it was, the connection is not. */
-export type Standing = { readonly kind: 'unsent' | 'stop'; readonly because: string }
-
 /**
  * Reads what an answer to a payment (first call, resend or acceptance) means for its line. Nothing but a refusal of the
  * rail itself ends in FAILED or in a new attempt; whatever is not known is UNCERTAIN.
@@ -55,76 +52,55 @@ export function readAnswer(
   sent: Sent,
   answer: Exclude<Answer, { kind: 'unsent' | 'stop' }>,
 ): Outcome {
-  const { batch_id, seq, attempt, pursued } = sent
+  const { batch_id, seq, attempt, pursued, rail_reference } = sent
   const base = { batch_id, seq, attempt, pursued, said: answer.said }
-  const follow = (after_ms: number, because: string): Pursuit => ({
-    rail_reference: sent.rail_reference,
-    after_ms,
-    because,
+  const uncertain = (after_ms: number, because: string, refused_as?: string): Outcome => ({
+    ...base,
+    word: 'UNCERTAIN',
+    pursuit: { rail_reference, after_ms, because, ...(refused_as === undefined ? {} : { refused_as }) },
+  })
+  const review = (because: string): Outcome => ({
+    ...base,
+    word: 'REVIEW',
+    code: 'REVIEW',
+    message: because,
+    pursuit: { rail_reference, after_ms: 0, because },
   })
   switch (answer.kind) {
     case 'paid': {
       const difference = differenceOf(sent.order, answer)
-      if (difference !== undefined)
-        return {
-          ...base,
-          word: 'REVIEW',
-          code: 'REVIEW',
-          message: difference,
-          pursuit: follow(0, difference),
-        }
-      return {
-        ...base,
-        word: 'PAID',
-        fee: answer.fee,
-        ...(answer.fulfilment === undefined ? {} : { fulfilment: answer.fulfilment }),
-        ...(answer.payee.name === undefined ? {} : { name: answer.payee.name }),
-      }
+      return difference === undefined ? paid(sent, answer) : review(difference)
     }
     case 'refused':
-      if (sent.resent)
-        return {
-          ...base,
-          word: 'UNCERTAIN',
-          pursuit: {
-            ...follow(firstQueryDelay(settings, true), 'refused after a resend; asked once more'),
-            refused_as: answer.reason,
-          },
-        }
-      return refusal(settings, sent, answer)
+      return sent.resent
+        ? uncertain(firstQueryDelay(settings, true), 'refused after a resend; asked once more', answer.reason)
+        : refusal(settings, sent, answer)
     case 'mismatch':
-      return {
-        ...base,
-        word: 'REVIEW',
-        code: 'REVIEW',
-        message: answer.because,
-        pursuit: follow(0, answer.because),
-      }
-    case 'quoted':
-      return {
-        ...base,
-        word: 'QUOTED',
-        pursuit: {
-          rail_reference: answer.rail_reference,
-          after_ms: settings.expiry_ms + settings.timeout_ms,
-        },
-      }
+      return review(answer.because)
+    case 'quoted': {
+      const after_ms = settings.expiry_ms + settings.timeout_ms
+      return { ...base, word: 'QUOTED', pursuit: { rail_reference: answer.rail_reference, after_ms } }
+    }
     case 'unknown':
-      return {
-        ...base,
-        word: 'UNCERTAIN',
-        pursuit: follow(firstQueryDelay(settings, answer.prepared === true), answer.because),
-      }
+      return uncertain(firstQueryDelay(settings, answer.prepared === true), answer.because)
     case 'not-found':
-      return {
-        ...base,
-        word: 'UNCERTAIN',
-        pursuit: follow(firstQueryDelay(settings, false), 'not found, to an order: no answer'),
-      }
+      return uncertain(firstQueryDelay(settings, false), 'not found, to an order: no answer')
     default:
       return unreachable(answer)
   }
 }
+
+const paid = (sent: Sent, answer: Extract<Answer, { kind: 'paid' }>): Outcome => ({
+  batch_id: sent.batch_id,
+  seq: sent.seq,
+  attempt: sent.attempt,
+  pursued: sent.pursued,
+  said: answer.said,
+  word: 'PAID',
+  fee: answer.fee,
+  ...(answer.fulfilment === undefined ? {} : { fulfilment: answer.fulfilment }),
+  ...(answer.payee.name === undefined ? {} : { name: answer.payee.name }),
+})
 
 /** A refusal by the rail for this very reference: a new attempt when it may pass, else the end. */
 export function refusal(

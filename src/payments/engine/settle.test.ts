@@ -29,7 +29,12 @@ const takeOver = async (): Promise<bigint> =>
 
 /** A batch of n lines whose range is claimed. */
 async function claimed(n: number, fee_cap = 0n): Promise<bigint> {
-  const batch = await newBatch(db, payer, Array.from({ length: n }, (_, i) => `22890${200_000 + i}`), fee_cap)
+  const batch = await newBatch(
+    db,
+    payer,
+    Array.from({ length: n }, (_, i) => `22890${200_000 + i}`),
+    fee_cap,
+  )
   await db.run(sql`update payments_batches set next_seq = total + 1, open = false where id = ${batch}`)
   await db.run(sql`
     insert into payments_ranges (batch_id, from_seq, to_seq, connection_id, token, state)
@@ -68,12 +73,18 @@ const settled = (outcomes: readonly Outcome[], as = token): Promise<SettledRow[]
     })
   })
 
-const pursuitOf = (batch: bigint, seq: number): Promise<{ state: string; rail_reference: string } | undefined> =>
-  db.maybeOne(sql`select state, rail_reference from payments_pursuits where batch_id = ${batch} and seq = ${seq}`)
+const pursuitOf = (
+  batch: bigint,
+  seq: number,
+): Promise<{ state: string; rail_reference: string } | undefined> =>
+  db.maybeOne(
+    sql`select state, rail_reference from payments_pursuits where batch_id = ${batch} and seq = ${seq}`,
+  )
 
 const balanceOf = async (code: 'float:mojaloop' | 'loss:mojaloop' | 'fees:provider'): Promise<bigint> => {
   const id = await db.tx((tx) => systemAccount(tx, code, 'XOF'))
-  return (await db.one<{ balance: bigint }>(sql`select balance from ledger_accounts where id = ${id}`)).balance
+  return (await db.one<{ balance: bigint }>(sql`select balance from ledger_accounts where id = ${id}`))
+    .balance
 }
 
 test('one set takes lines that become uncertain together with lines that were', async () => {
@@ -169,7 +180,9 @@ test('a payment that comes after FAILED is booked as a loss once, is written dow
     select count(*) as n from audit_events where action = 'payout.paid-late' and subject = ${`line:${batch}:1:1`}`)
   expect(trail.n).toBe(1n)
   expect(
-    await db.one(sql`select status, error_code from payments_public_lines where batch_id = ${batch} and seq = 1`),
+    await db.one(
+      sql`select status, error_code from payments_public_lines where batch_id = ${batch} and seq = 1`,
+    ),
   ).toEqual({ status: 'FAILED', error_code: 'PAID_LATE' })
   expect(await countersOf(db, batch)).toMatchObject({ state: 'FAILED', failed: 1, completed: 0 })
   expect(await breachesOf(db)).toEqual([])

@@ -26,6 +26,8 @@ export type SettleInput = {
   readonly done_ranges: readonly bigint[]
   readonly batch: (id: bigint) => BatchInfo
   readonly handlers: Readonly<Record<string, PurposeHandler>>
+  /** True for the word of the people who looked at a line: only that, and a payment, ends a REVIEW. */
+  readonly by_people?: boolean
 }
 
 /**
@@ -34,7 +36,7 @@ export type SettleInput = {
  */
 export async function settle(tx: Tx, input: SettleInput): Promise<SettledRow[]> {
   const { connection_id, token, outcomes } = input
-  const changed = await q.settleLines(tx, connection_id, token, outcomes)
+  const changed = await q.settleLines(tx, connection_id, token, outcomes, input.by_people ?? false)
   await followUp(tx, input, changed)
   if (input.done_ranges.length > 0) await q.finishRanges(tx, connection_id, token, input.done_ranges)
 
@@ -206,9 +208,10 @@ async function bookLate(tx: Tx, input: SettleInput, row: SettledRow, outcome: Ou
     detail: { amount: String(amount) },
   })
   await q.insertEvidence(tx, [{ ...key, what: 'PAID_LATE', said: outcome.said ?? {} }])
+  const because = `attempt ${row.attempt} was paid after all`
+  await q.markPaidLate(tx, row.batch_id, row.seq, because)
   const open = await q.selectOpenAttempt(tx, row.batch_id, row.seq)
   if (open === undefined) return
-  const because = `attempt ${row.attempt} was paid after all`
   const stopped: Outcome = {
     ...key,
     attempt: open.attempt,

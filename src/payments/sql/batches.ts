@@ -97,7 +97,7 @@ export const setPaused = (tx: Tx, id: bigint, paused: boolean, reason: string | 
     update payments_batches set paused = ${paused}, pause_reason = ${reason}, version = version + 1
     where id = ${id} and paused <> ${paused} and finished_at is null`)
 
-/** Copies failed lines into a new batch, in their order, numbered from 1. Answers how many and their sum. */
+/** Copies failed lines, but none that was paid after all, into a new batch, numbered from 1. Answers how many and their sum. */
 export const copyFailed = (
   tx: Tx,
   from: bigint,
@@ -111,7 +111,7 @@ export const copyFailed = (
       select ${to}, row_number() over (order by seq), ${account}, transfer_id, amount, party_type, party_identifier,
         payee_name, extra
       from payments_lines
-      where batch_id = ${from} and state = 'FAILED'
+      where batch_id = ${from} and state = 'FAILED' and error_code is distinct from 'PAID_LATE'
         and (${transfer_ids}::text[] is null or transfer_id = any (${transfer_ids}::text[]))
       returning amount
     )

@@ -20,6 +20,7 @@ export const settleLines = (
   connection: string,
   token: bigint,
   set: readonly Outcome[],
+  by_people: boolean,
 ): Promise<SettledRow[]> =>
   tx.many(sql`
     select * from payments_settle(${connection}, ${token},
@@ -27,7 +28,7 @@ export const settleLines = (
       ${set.map((o) => o.attempt)}::smallint[], ${set.map((o) => o.word)}::text[],
       ${set.map((o) => o.fee ?? null)}::bigint[], ${set.map((o) => o.code ?? null)}::text[],
       ${set.map((o) => o.message?.slice(0, 500) ?? null)}::text[], ${set.map((o) => o.fulfilment ?? null)}::text[],
-      ${set.map((o) => o.name ?? null)}::text[])`)
+      ${set.map((o) => o.name ?? null)}::text[], ${by_people})`)
 
 export type BatchInfo = {
   id: bigint
@@ -131,6 +132,12 @@ export const currentToken = async (tx: Tx, connection: string): Promise<bigint> 
     await tx.one<{ token: bigint }>(sql`
       select token from payments_connections where id = ${connection} for share`)
   ).token
+
+/** Whoever looks at a line that ended without being paid sees that it was paid after all. */
+export const markPaidLate = (tx: Tx, batch: bigint, seq: number, because: string): Promise<number> =>
+  tx.run(sql`
+    update payments_lines set error_code = 'PAID_LATE', error_message = ${because}
+    where batch_id = ${batch} and seq = ${seq} and state in ('FAILED', 'CANCELLED')`)
 
 /** A line that was thought settled and is still to be tried: it must not leave any more. */
 export const selectOpenAttempt = (
