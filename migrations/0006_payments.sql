@@ -102,6 +102,8 @@ create table payments_ranges (
   connection_id text not null references payments_connections,
   token bigint not null,
   state text not null check (state in ('OPEN', 'FREED', 'DONE')),
+  -- How the rail was used when it was claimed: what may have been sent depends on that, not on how it is used now.
+  mode text,
   claimed_at timestamptz not null default clock_timestamp(),
   check (from_seq between 1 and to_seq)
 );
@@ -288,8 +290,9 @@ returns table (range_id bigint, batch_id bigint, from_seq integer, to_seq intege
 declare
   r payments_ranges;
   b payments_batches;
+  m text;
 begin
-  perform from payments_connections c
+  select c.mode into m from payments_connections c
   where c.id = p_connection and c.worker = p_worker and c.token = p_token
     and c.state = 'RUNNING' and c.lease_until > clock_timestamp() for share;
   if not found then
@@ -301,7 +304,7 @@ begin
   order by r1.id limit 1 for no key update of r1 skip locked;
   if found then
     return query
-      update payments_ranges u set state = 'OPEN', token = p_token, claimed_at = clock_timestamp()
+      update payments_ranges u set state = 'OPEN', token = p_token, mode = m, claimed_at = clock_timestamp()
       where u.id = r.id returning u.id, u.batch_id, u.from_seq, u.to_seq;
     return;
   end if;
@@ -318,8 +321,8 @@ begin
     version = u.version + 1
   where u.id = b.id;
   return query
-    insert into payments_ranges (batch_id, from_seq, to_seq, connection_id, token, state)
-    values (b.id, b.next_seq, least(b.next_seq + p_want - 1, b.total), p_connection, p_token, 'OPEN')
+    insert into payments_ranges (batch_id, from_seq, to_seq, connection_id, token, state, mode)
+    values (b.id, b.next_seq, least(b.next_seq + p_want - 1, b.total), p_connection, p_token, 'OPEN', m)
     returning id, batch_id, from_seq, to_seq;
 end $$;
 
@@ -327,8 +330,8 @@ create view payments_public_batches as
   select b.id, b.connection_id, b.account_id, b.currency, b.total, b.total_amount, b.next_seq, b.open, b.completed,
     b.failed, b.cancelled, b.uncertain, b.total - b.completed - b.failed - b.cancelled - b.uncertain as pending,
     b.completed_amount, b.fees, b.version, b.created_at, b.finished_at,
-    b.paused or c.state = 'STOPPED' as paused,
-    case when b.paused then b.pause_reason else c.stopped_because end as pause_reason,
+    b.finished_at is null and (b.paused or c.state = 'STOPPED') as paused,
+    case when b.finished_at is not null then null when b.paused then b.pause_reason else c.stopped_because end as pause_reason,
     case
       when b.finished_at is null and b.next_seq = 1 then 'PENDING'
       when b.finished_at is null then 'PROCESSING'

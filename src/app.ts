@@ -56,7 +56,7 @@ export async function openApp(options: AppOptions): Promise<App> {
       const api = await openApi(ctx, options, wake)
       closing.unshift(api.close)
       if (config.BACKEND_PORT !== undefined) {
-        const adapter = { port: config.BACKEND_PORT, credit: 'AT_TRANSFER', wake } as const
+        const adapter = { port: config.BACKEND_PORT, credit: config.MOJALOOP_PAYEE_CREDIT, wake } as const
         closing.unshift((await openBackendListener(ctx, adapter)).close)
       }
       return api.listen(host, port)

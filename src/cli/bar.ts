@@ -43,10 +43,10 @@ function barOf({ progress_percent }: Progress): string {
 /** `45.00 % · 45/100 · 43 paid · 2 failed`; what is zero is left out. */
 export function textOf(now: Progress): string {
   const counts = [
-    [now.completed, inWords({ en: 'paid', fr: 'payés' })],
+    [now.completed, inWords({ en: 'paid', fr: now.completed > 1 ? 'payés' : 'payé' })],
     [now.failed, inWords({ en: 'failed', fr: 'en échec' })],
-    [now.cancelled, inWords({ en: 'cancelled', fr: 'annulés' })],
-    [now.uncertain, inWords({ en: 'uncertain', fr: 'incertains' })],
+    [now.cancelled, inWords({ en: 'cancelled', fr: now.cancelled > 1 ? 'annulés' : 'annulé' })],
+    [now.uncertain, inWords({ en: 'uncertain', fr: now.uncertain > 1 ? 'incertains' : 'incertain' })],
   ] as const
   const final = now.total - now.pending - now.uncertain
   return [

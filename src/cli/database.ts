@@ -41,10 +41,13 @@ export const withDatabase = <T>(work: (db: Db, place: Place) => Promise<T>): Pro
 /** Where the migrations could make that role. (The application's own function would bring the whole server along.) */
 async function openAsApplication(url: string): Promise<Db> {
   const owner = openDb({ url, max: 1 })
-  const has = await owner
-    .run(sql`select from pg_roles where rolname = 'cauri_app' and pg_has_role(current_user, oid, 'member')`)
-    .finally(() => owner.end())
-  return openDb({ url, max: 2, name: 'cauri cli', ...(has === 1 ? { role: 'cauri_app' } : {}) })
+  try {
+    const member = sql`select from pg_roles where rolname = 'cauri_app' and pg_has_role(current_user, oid, 'member')`
+    const role = (await owner.run(member)) === 1 ? { role: 'cauri_app' } : {}
+    return openDb({ url, max: 2, name: 'cauri cli', ...role })
+  } finally {
+    await owner.end()
+  }
 }
 
 /** Who acts, for the audit trail, where nobody is named: the user of the machine. */

@@ -9,7 +9,7 @@ import { readAnswer, send, Unreachable } from './http.ts'
 import { print, remark } from './print.ts'
 import { Stop } from './stop.ts'
 import { openForm } from './upload.ts'
-import { inWords, money } from './words.ts'
+import { counted, inWords, money } from './words.ts'
 
 export type SubmitOptions = Common & {
   readonly payerAccount?: string
@@ -109,18 +109,19 @@ function tellChecked(report: z.output<typeof checked>, options: SubmitOptions): 
   if (!report.valid) {
     const many = report.error_count
     const sentence = {
-      en: `the file would be refused: ${many} ${many === 1 ? 'fault' : 'faults'}`,
-      fr: `le fichier serait refusé : ${many} ${many === 1 ? 'erreur' : 'erreurs'}`,
+      en: `the file would be refused: ${counted(many, { en: 'fault', fr: 'erreur' })}`,
+      fr: `le fichier serait refusé : ${counted(many, { en: 'fault', fr: 'erreur' })}`,
     }
     if (!options.json)
       throw new Stop(exits.refused, sentence, { errors: report.errors.map(faultOf), error_count: many })
     process.exitCode = exits.refused
   }
   const sum = money(report.total_amount, report.currency)
+  const lines = counted(report.total, { en: 'line', fr: 'ligne' })
   print(options, report, () =>
     inWords({
-      en: `The file is good: ${report.total} lines, ${sum}. Nothing was created.`,
-      fr: `Le fichier est bon : ${report.total} lignes, ${sum}. Rien n’a été créé.`,
+      en: `The file is good: ${lines}, ${sum}. Nothing was created.`,
+      fr: `Le fichier est bon : ${lines}, ${sum}. Rien n’a été créé.`,
     }),
   )
 }

@@ -19,3 +19,7 @@ export const COLON = language === 'fr' ? ' : ' : ': '
 /** An amount for reading: grouped by thousands, with its currency. */
 export const money = (amount: bigint | number, currency: string): string =>
   `${new Intl.NumberFormat(language).format(amount)} ${currency}`
+
+/** `1 line`, `2 lines`: the word is given in the singular, and takes an s. */
+export const counted = (count: number, word: Sentence): string =>
+  `${count} ${inWords(word)}${count === 1 || (language === 'fr' && count === 0) ? '' : 's'}`

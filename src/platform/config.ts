@@ -109,7 +109,17 @@ export const schema = z.object({
   MOJALOOP_BREAKER_S: seconds
     .default(5)
     .describe('rest after five failures of the rail in a row, before one line tries'),
-  LEASE_S: seconds.default(15).describe('lease of the worker that drives a rail'),
+  MOJALOOP_PAYEE_CREDIT: z
+    .enum(['AT_TRANSFER', 'AT_NOTIFICATION'])
+    .default('AT_TRANSFER')
+    .describe(
+      'when an incoming transfer is credited: at the adapter’s POST /transfers, or at its notification of the final state (a hub that notifies; recommended then)',
+    ),
+  LEASE_S: seconds
+    .default(15)
+    .describe(
+      'how long a process that died holds what was its own: the rail that it drove, the keys of its uploads',
+    ),
 })
 
 export type Settings = z.output<typeof schema>

@@ -1,8 +1,28 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Db } from '../../src/platform/db.ts'
 import { until } from '../harness/wait.ts'
-import { learnToStart, openOutside, openRole, QUICK, upload, type Api, type Member, type Outside } from './cauri.ts'
-import { csvOf, inReview, judge, newList, PAYER, progressOf, settledOf, type Due, type Progress, type Verdict } from './judge.ts'
+import {
+  learnToStart,
+  openOutside,
+  openRole,
+  QUICK,
+  upload,
+  type Api,
+  type Member,
+  type Outside,
+} from './cauri.ts'
+import {
+  csvOf,
+  inReview,
+  judge,
+  newList,
+  PAYER,
+  progressOf,
+  settledOf,
+  type Due,
+  type Progress,
+  type Verdict,
+} from './judge.ts'
 
 export type Victim = 'worker' | 'api' | 'api in an upload' | 'api and worker' | 'simulators'
 
@@ -11,6 +31,7 @@ export type Weather = { readonly name: string; readonly faults: readonly object[
 
 const LINES = 2_000
 const REFUSALS = 10
+const KILLS_PER_BATCH = 3
 /** Long enough for hundreds of calls to be under way or claimed at any moment. */
 const LATENCY_MS = 25
 const RECOVERS_MS = 20_000
@@ -49,12 +70,16 @@ export type Round = {
 
 type Batch = { readonly n: number; readonly list: readonly Due[]; readonly bulk_id: string }
 
+export type Judged = Verdict & { readonly paid: number; readonly failed: number }
+
 export type Campaign = {
-  readonly rounds: Round[]
-  readonly verdicts: Map<number, Verdict & { readonly paid: number; readonly failed: number }>
-  readonly bulks: () => string[]
+  readonly rounds: readonly Round[]
+  /** What the judge found, by the number of the batch. */
+  readonly verdicts: ReadonlyMap<number, Judged>
+  readonly bulks: readonly string[]
   readonly outside: Outside
-  readonly run: (victims: readonly Victim[], kills_per_batch: number) => Promise<void>
+  /** Kills one after the other, in the middle of as many batches as it takes. */
+  readonly run: (victims: readonly Victim[]) => Promise<void>
 }
 
 type Inner = {
@@ -65,7 +90,10 @@ type Inner = {
   readonly worker: Member
   readonly outside: Outside
   readonly accepted: Map<number, Promise<Batch>>
+  /** The batches that had their turn, in order. */
+  readonly bulks: string[]
   readonly rounds: Round[]
+  readonly verdicts: Map<number, Judged>
   weather: Weather
   /** The API on its way up: payments go on without it. */
   back: Promise<unknown>
@@ -89,38 +117,54 @@ export function openCampaign(db: Db, url: string, seeded: { seed: number; random
     api: openRole('api', env),
     worker: openRole('worker', env),
     accepted: new Map(),
+    bulks: [],
     rounds: [],
+    verdicts: new Map(),
     weather: { name: 'clear', faults: [] },
     back: Promise.resolve(),
   }
-  const bulks: string[] = []
-  const verdicts: Campaign['verdicts'] = new Map()
   return {
     rounds: inner.rounds,
-    verdicts,
-    bulks: () => bulks,
+    verdicts: inner.verdicts,
+    bulks: inner.bulks,
     outside,
-    run: async (victims, kills_per_batch) => {
-      await outside.start()
-      await learnToStart()
+    run: async (victims) => {
+      await Promise.all([outside.start(), learnToStart()])
       await Promise.all([inner.api.start(), inner.worker.start()])
-      for (let from = 0, n = 0; from < victims.length; from += kills_per_batch, n++) {
-        inner.weather = WEATHERS[n % WEATHERS.length] ?? inner.weather
-        await blow(inner)
-        const batch = await accept(inner, n)
-        bulks.push(batch.bulk_id)
-        const dying = victims.slice(from, from + kills_per_batch)
-        for (const [i, victim] of dying.entries()) await strike(inner, batch, victim, dying.length - i)
-        await Promise.all([end(inner, batch), inner.back])
-        const { paid, failed } = await progressOf(db, batch.bulk_id)
-        verdicts.set(n, {
-          ...(await judge(db, batch.bulk_id, batch.list, await outside.paid())),
-          paid,
-          failed,
-        })
+      let batch: Batch | undefined
+      for (const victim of victims) {
+        if (victim.startsWith('api')) await inner.back
+        if (batch !== undefined && !(await hasMiddle(inner, batch))) batch = await finish(inner, batch)
+        batch ??= await begin(inner)
+        await strike(inner, batch, victim)
       }
+      if (batch !== undefined) await finish(inner, batch)
+      while (inner.bulks.length < inner.accepted.size) await finish(inner, await begin(inner))
     },
   }
+}
+
+/** The next batch, under the next weather. */
+async function begin(inner: Inner): Promise<Batch> {
+  const n = inner.bulks.length
+  inner.weather = WEATHERS[n % WEATHERS.length] ?? inner.weather
+  await blow(inner)
+  const batch = await accept(inner, n)
+  inner.bulks.push(batch.bulk_id)
+  return batch
+}
+
+/** Whether another kill can still come in the middle of it. */
+const hasMiddle = async ({ db, rounds }: Inner, batch: Batch): Promise<boolean> =>
+  rounds.filter((round) => round.batch === batch.n).length < KILLS_PER_BATCH &&
+  settledOf(await progressOf(db, batch.bulk_id)) < LINES * 0.8
+
+async function finish(inner: Inner, batch: Batch): Promise<undefined> {
+  const { db, outside, verdicts } = inner
+  await Promise.all([end(inner, batch), inner.back])
+  const { paid, failed } = await progressOf(db, batch.bulk_id)
+  const verdict = await judge(db, batch.bulk_id, batch.list, await outside.paid())
+  verdicts.set(batch.n, { ...verdict, paid, failed })
 }
 
 /** Sets the weather, also after the simulators were killed: it is not in their log. */
@@ -144,13 +188,11 @@ function accept(inner: Inner, n: number): Promise<Batch> {
 }
 
 /** Waits for the moment drawn, kills, starts again, and waits until the batch moves on. */
-async function strike(inner: Inner, batch: Batch, victim: Victim, kills_left: number): Promise<void> {
+async function strike(inner: Inner, batch: Batch, victim: Victim): Promise<void> {
   const { db, random } = inner
   const progress = (): Promise<Progress> => progressOf(db, batch.bulk_id)
-  if (victim.startsWith('api')) await inner.back
-  // So that the last kill of a batch, too, comes before its end.
   const settled = settledOf(await progress())
-  const moment = settled + 1 + (random() * 0.9 * (LINES - settled)) / kills_left
+  const moment = settled + 1 + random() * 0.4 * (LINES - settled)
   const before = await until(
     `${moment} lines of ${batch.bulk_id} are settled`,
     async () => {
@@ -160,7 +202,7 @@ async function strike(inner: Inner, batch: Batch, victim: Victim, kills_left: nu
     ENDS_MS,
   )
   if (victim === 'api in an upload') {
-    void accept(inner, batch.n + 1)
+    void accept(inner, inner.accepted.size)
     await pause(random() * 200)
   }
   const dead = membersOf(inner, victim)

@@ -1,7 +1,16 @@
 import { expect } from 'vitest'
 import type { Db } from '../../src/platform/db.ts'
 import { until } from '../harness/wait.ts'
-import { learnToStart, openOutside, openRole, QUICK, upload, type Api, type Env, type Outside } from './cauri.ts'
+import {
+  learnToStart,
+  openOutside,
+  openRole,
+  QUICK,
+  upload,
+  type Api,
+  type Env,
+  type Outside,
+} from './cauri.ts'
 import { csvOf, judge, judgeAll, newList, PAYER, progressOf, settledOf, type Progress } from './judge.ts'
 
 /** One API and one outside world, to which a test adds its workers. */
@@ -25,11 +34,7 @@ export async function openSite(url: string, latency_ms: number, own: Env = {}): 
     outside,
     env,
     pay: (n, lines) =>
-      upload(
-        api.base,
-        { key: `list-${n}`, csv: csvOf(newList(n, lines, 0)), payer_account: PAYER },
-        20_000,
-      ),
+      upload(api.base, { key: `list-${n}`, csv: csvOf(newList(n, lines, 0)), payer_account: PAYER }, 20_000),
   }
 }
 

@@ -12,8 +12,6 @@ import { makerOf } from './maker.ts'
 import { readCallback, readForm, type Form } from './form.ts'
 import { checked, created } from './schemas.ts'
 
-/** An upload may own its key for longer than its transaction may take. */
-const LEASE_S = 660
 /** Of the pool's dozen connections; the others answer everybody else. */
 const IMPORTS_AT_ONCE = 4
 
@@ -85,7 +83,9 @@ async function create(
     if (form.validate_only) return { status: 200, body: await gate(() => checkFile(how, maker, upload)) }
     const { payer_account, callback_url, allow_duplicate } = form
     const fields = fingerprintOf({ payer_account, callback_url, allow_duplicate })
-    const begun = await idempotency.begin(sha256(fields, upload.sha256), { lease_s: LEASE_S })
+    const begun = await idempotency.begin(sha256(fields, upload.sha256), {
+      lease_s: ctx.config.LEASE_S,
+    })
     if (begun.kind === 'replay') return begun
     return await createNow(deps, how, maker, upload, { begun, gate })
   } finally {

@@ -1,5 +1,7 @@
+import { CommitUnknown, type Tx } from '../../platform/db.ts'
 import * as q from '../sql/drive.ts'
 import type { Drive } from './drive.ts'
+import type { Outcome } from './outcome.ts'
 import { runsOf } from './recover.ts'
 import { referenceOf } from './reference.ts'
 import { orderOf, type LiveRange, type Task } from './task.ts'
@@ -16,13 +18,16 @@ export async function fill(drive: Drive): Promise<'claimed' | 'nothing' | 'enoug
   if (drive.queue.length() > want / 2 || drive.breaker.state() === 'OPEN' || !drive.lease.safe())
     return 'enough'
   const token = drive.lease.token()
-  const claim = await drive.db.tx((tx) =>
-    q.claim(tx, drive.settings.id, drive.worker, token, want, drive.last_batch),
-  )
-  if (claim === undefined) return 'nothing'
+  // One transaction reads the lines too: a range that is claimed and not read would be followed by nobody.
+  const claimed = await drive.db.tx(async (tx) => {
+    const claim = await q.claim(tx, drive.settings.id, drive.worker, token, want, drive.last_batch)
+    if (claim === undefined) return undefined
+    await drive.load(tx, [claim.batch_id])
+    return { claim, rows: await q.selectOrders(tx, claim) }
+  })
+  if (claimed === undefined) return 'nothing'
+  const { claim, rows } = claimed
   drive.last_batch = claim.batch_id
-  await drive.load(drive.db, [claim.batch_id])
-  const rows = await q.selectOrders(drive.db, claim)
   const batch = drive.batch(claim.batch_id)
   const range: LiveRange = {
     ids: [claim.range_id],
@@ -33,7 +38,15 @@ export async function fill(drive: Drive): Promise<'claimed' | 'nothing' | 'enoug
   if (rows.length > 0) drive.ranges.add(range)
   for (const row of rows) {
     const order = orderOf(row, batch)
-    drive.queue.push({ kind: 'pay', row, order, rail_reference: order.reference, range, resent: false })
+    drive.queue.push({
+      kind: 'pay',
+      row,
+      order,
+      rail_reference: order.reference,
+      token,
+      range,
+      resent: false,
+    })
   }
   return 'claimed'
 }
@@ -44,11 +57,12 @@ export async function sweep(drive: Drive): Promise<void> {
   const room = 4 * drive.window.size() - drive.queue.length()
   if (habits === undefined || room <= 0 || !drive.lease.safe()) return
   const busy = 2 * drive.settings.timeout_ms
+  const token = drive.lease.token()
   const due = await drive.db.tx(async (tx) => {
-    if (!(await q.lockDriving(tx, drive.settings.id, drive.lease.token()))) return []
-    const rows = await q.takeDue(tx, drive.settings.id, drive.lease.token(), Math.min(room, 500), busy)
+    if (!(await q.lockDriving(tx, drive.settings.id, token))) return []
+    const rows = await q.takeDue(tx, drive.settings.id, token, Math.min(room, 500), busy)
     if (rows.length === 0) return rows
-    await drive.load(drive.db, [...new Set(rows.map((row) => row.batch_id))])
+    await drive.load(tx, [...new Set(rows.map((row) => row.batch_id))])
     for (const row of rows)
       if (row.state === 'RETRY' && !habits.makes_reference)
         await q.setReference(tx, row.id, ownReference(drive, row))
@@ -57,16 +71,27 @@ export async function sweep(drive: Drive): Promise<void> {
   for (const row of due) {
     const order = orderOf(row, drive.batch(row.batch_id))
     const paying = row.state === 'RETRY'
+    if (paying && row.cancelled) {
+      drive.settler.add(notTriedAgain(row), token)
+      continue
+    }
     const rail_reference = paying ? order.reference : row.rail_reference
     drive.queue.push({
       kind: paying ? 'pay' : 'find',
       row,
       order,
       rail_reference,
+      token,
       due: row,
       resent: row.resent > 0 && !paying,
     })
   }
+}
+
+/** A new attempt that was given back unsent while its batch was cancelled: the refusal before it was the end. */
+const notTriedAgain = ({ batch_id, seq, attempt, because }: q.DueRow): Outcome => {
+  const code = because ?? 'RAIL_ERROR'
+  return { batch_id, seq, attempt, word: 'FAILED', pursued: true, code, message: code }
 }
 
 const ownReference = (drive: Drive, row: q.OrderRow): string =>
@@ -85,29 +110,37 @@ export async function freeUnsent(drive: Drive, which: (task: Task) => boolean): 
   const token = drive.lease.token()
   const tasks = drive.queue.remove(which)
   if (tasks.length === 0 || token === 0n) return
-  const by_range = Map.groupBy(
-    tasks.filter((task) => task.range !== undefined),
-    (task) => task.range,
-  )
-  await drive.db.tx(async (tx) => {
-    // Whoever drives now recovers these ranges as possibly sent; freeing them too would be a second order.
-    if (!(await q.lockDriving(tx, drive.settings.id, token))) return
-    const pursued = tasks.flatMap((task) => (task.due === undefined ? [] : [task.due.id]))
-    if (pursued.length > 0) await q.giveBack(tx, pursued, token)
-    for (const [range, unsent] of by_range) {
-      if (range === undefined) continue
-      const free = unsent.map((task) => task.row.seq)
-      const kept = [...range.pending].filter((seq) => !free.includes(seq))
-      const ids = await q.splitRange(
-        tx,
-        drive.settings.id,
-        token,
-        range.ids,
-        runsOf(range.batch_id, kept),
-        runsOf(range.batch_id, free),
-      )
-      range.ids = ids
-      for (const seq of free) range.pending.delete(seq)
-    }
+  const split = (tx: Tx): Promise<Split[]> => splitRanges(tx, drive, token, tasks)
+  const splits = await drive.db.tx(split).catch((error: unknown) => {
+    // Nothing was freed, so they go on waiting here. After a lost commit the lease is given up, and they with it.
+    if (!(error instanceof CommitUnknown)) for (const task of tasks) drive.queue.push(task)
+    throw error
   })
+  for (const { range, ids, free } of splits) {
+    range.ids = ids
+    for (const seq of free) range.pending.delete(seq)
+  }
+}
+
+type Split = {
+  readonly range: LiveRange
+  readonly ids: readonly bigint[]
+  readonly free: ReadonlySet<number>
+}
+
+async function splitRanges(tx: Tx, drive: Drive, token: bigint, tasks: readonly Task[]): Promise<Split[]> {
+  // Whoever drives now recovers these ranges as possibly sent; freeing them too would be a second order.
+  if (!(await q.lockDriving(tx, drive.settings.id, token))) return []
+  const pursued = tasks.flatMap((task) => (task.due === undefined ? [] : [task.due.id]))
+  if (pursued.length > 0) await q.giveBack(tx, pursued, token)
+  const splits: Split[] = []
+  for (const [range, unsent] of Map.groupBy(tasks, (task) => task.range)) {
+    if (range === undefined) continue
+    const free = new Set(unsent.map((task) => task.row.seq))
+    const kept = [...range.pending].filter((seq) => !free.has(seq))
+    const [sent, not_sent] = [runsOf(range.batch_id, kept), runsOf(range.batch_id, [...free])]
+    const ids = await q.splitRange(tx, drive.settings.id, token, range.ids, sent, not_sent)
+    splits.push({ range, ids, free })
+  }
+  return splits
 }

@@ -1,5 +1,5 @@
 import type { PayoutRail, RailHabits } from '../../connectors/index.ts'
-import type { Db } from '../../platform/db.ts'
+import type { Db, Reader } from '../../platform/db.ts'
 import type { Log } from '../../platform/log.ts'
 import { selectBatchInfo, type BatchInfo } from '../sql/engine.ts'
 import { openBreaker, type Breaker } from './breaker.ts'
@@ -31,8 +31,8 @@ export type Drive = DriverDeps & {
   readonly settler: Settler
   /** What never changes of a batch that was loaded. */
   readonly batch: (id: bigint) => BatchInfo
-  readonly load: (db: Db, ids: readonly bigint[]) => Promise<void>
-  /** Forgets batches; only while nothing is under way. */
+  readonly load: (db: Reader, ids: readonly bigint[]) => Promise<void>
+  /** Forgets batches when they are many: what is needed again is loaded again. Not while a turn works on them. */
   readonly forget: () => void
   readonly ranges: Set<LiveRange>
   /** The last batch that lines were claimed from: batches take turns. */
@@ -60,6 +60,10 @@ export function openDrive(deps: DriverDeps): Drive {
     if (info === undefined) throw new Error(`batch ${id} was not loaded`)
     return info
   }
+  const load = async (db: Reader, ids: readonly bigint[]): Promise<void> => {
+    const missing = ids.filter((id) => !batches.has(id))
+    if (missing.length > 0) for (const info of await selectBatchInfo(db, missing)) batches.set(info.id, info)
+  }
   return {
     ...deps,
     settings,
@@ -68,13 +72,9 @@ export function openDrive(deps: DriverDeps): Drive {
     queue: openQueue<Task>(payeeOf),
     window: openWindow(settings.window_max),
     breaker: openBreaker(settings.breaker_ms),
-    settler: openSettler({ ...deps, connection_id: settings.id, batch }),
+    settler: openSettler({ ...deps, connection_id: settings.id, batch, load }),
     batch,
-    async load(db, ids) {
-      const missing = ids.filter((id) => !batches.has(id))
-      if (missing.length > 0)
-        for (const info of await selectBatchInfo(db, missing)) batches.set(info.id, info)
-    },
+    load,
     forget() {
       if (batches.size > 1_000) batches.clear()
     },

@@ -9,6 +9,9 @@ import { nextStep } from './pursue.ts'
 import { recover } from './recover.ts'
 import type { Task } from './task.ts'
 
+/** How often in a row one order may fail to leave while the breaker is closed. */
+const MOST_UNSENT = 5
+
 /** Drives one connection to a rail, or stands by while another worker does. */
 export type Driver = {
   readonly start: () => void
@@ -27,7 +30,9 @@ export function openDriver(deps: DriverDeps): Driver {
     while (maySend(drive)) {
       const task = drive.queue.take()
       if (task === undefined) break
-      void launch(drive, task).then(pump)
+      // Claimed under an older lease: whoever drove in between has recovered it.
+      if (task.token !== drive.lease.token()) drive.queue.done(task)
+      else void launch(drive, task).then(pump)
     }
     if (drive.more && drive.queue.length() < 2 * drive.window.size()) wake()
     const { rate_per_s } = drive.settings
@@ -110,7 +115,7 @@ async function turn(drive: Drive, pump: () => void): Promise<boolean> {
   }
   const filled = await fill(drive)
   drive.more = filled !== 'nothing'
-  if (!drive.more && drive.in_flight + drive.queue.length() + drive.settler.backlog() === 0) drive.forget()
+  drive.forget()
   pump()
   return filled === 'claimed'
 }
@@ -130,7 +135,7 @@ function maySend(drive: Drive): boolean {
 
 /** Asks the rail one thing, outside any transaction, and does with the answer what it means. */
 async function launch(drive: Drive, task: Task): Promise<void> {
-  const token = drive.lease.token()
+  const { token } = task
   const full = drive.in_flight + 1 >= drive.window.size()
   drive.in_flight += 1
   const started = performance.now()
@@ -189,15 +194,20 @@ const sentOf = (task: Task): Sent => ({
 })
 
 function finish(drive: Drive, task: Task, token: bigint, answer: Answer, pursued: boolean): void {
-  if (answer.kind === 'unsent' || answer.kind === 'stop') {
-    if (answer.kind === 'stop') drive.stop_because ??= answer.because
-    // Nothing changed for the order: it waits with its reference, in front.
-    if (answer.kind === 'unsent' || answer.refused !== true) drive.queue.back(task)
-    else
-      drive.settler.add(newAttempt(drive.settings, { ...sentOf(task), pursued }, answer), token, task.range)
+  const sent = { ...sentOf(task), pursued }
+  if (answer.kind === 'unsent') {
+    // Nothing changed for the order: it waits with its reference, in front. One that alone never gets through while
+    // others do leaves the straight path, so that in the end people look at it.
+    const unsent = (task.unsent ?? 0) + (drive.breaker.state() === 'CLOSED' ? 1 : 0)
+    if (unsent < MOST_UNSENT) return drive.queue.back({ ...task, unsent })
+    answer = { ...answer, kind: 'unknown' }
+  }
+  if (answer.kind === 'stop') {
+    drive.stop_because ??= answer.because
+    if (answer.refused !== true) drive.queue.back(task)
+    else drive.settler.add(newAttempt(drive.settings, sent, answer), token, task.range)
     return
   }
-  const sent = { ...sentOf(task), pursued }
   if (task.kind === 'pay') {
     drive.settler.add(readAnswer(drive.settings, sent, answer), token, task.range)
     return

@@ -10,7 +10,7 @@ import { settle, type PurposeHandler } from './settle.ts'
 export type RecoverDeps = {
   readonly db: Db
   readonly settings: ConnectionSettings
-  readonly habits: Habits
+  readonly habits: Habits & { readonly mode: string }
   readonly handlers: Readonly<Record<string, PurposeHandler>>
   readonly load: (db: Db, ids: readonly bigint[]) => Promise<void>
   readonly batch: (id: bigint) => BatchInfo
@@ -18,8 +18,8 @@ export type RecoverDeps = {
 
 /**
  * Takes over what another worker left: lines under the cursor without an outcome may have been sent, so they are
- * uncertain, and will be asked about. Where the rail makes the reference and none was committed, nothing can have
- * been accepted, and the line starts again. Answers how many ranges it worked through; call until 0.
+ * uncertain, and will be asked about. Where the rail made the reference, then as now, and none was committed, nothing
+ * can have been accepted, and the line starts again. Answers how many ranges it worked through; call until 0.
  */
 export async function recover(deps: RecoverDeps, token: bigint): Promise<number> {
   const { db, settings } = deps
@@ -49,9 +49,10 @@ export async function recover(deps: RecoverDeps, token: bigint): Promise<number>
   })
 }
 
-async function recoverRange(tx: Tx, deps: RecoverDeps, token: bigint, range: q.Claim): Promise<void> {
+async function recoverRange(tx: Tx, deps: RecoverDeps, token: bigint, range: q.Orphan): Promise<void> {
   const lines = await q.selectOrphanLines(tx, range)
-  const maySent = lines.filter((line) => line.rail_reference !== null || !deps.habits.makes_reference)
+  const referred = deps.habits.makes_reference && range.mode === deps.habits.mode
+  const maySent = lines.filter((line) => line.rail_reference !== null || !referred)
   const free = lines.filter((line) => !maySent.includes(line)).map((line) => line.seq)
   const outcomes = maySent.map((line) =>
     uncertainLine(

@@ -1,4 +1,4 @@
-import { CommitUnknown, sqlState, type Db } from '../../platform/db.ts'
+import { CommitUnknown, sqlState, type Db, type Reader } from '../../platform/db.ts'
 import type { Log } from '../../platform/log.ts'
 import type { BatchInfo, SettledRow } from '../sql/engine.ts'
 import type { Outcome } from './outcome.ts'
@@ -10,6 +10,7 @@ export type SettlerDeps = {
   readonly log: Log
   readonly connection_id: string
   readonly batch: (id: bigint) => BatchInfo
+  readonly load: (db: Reader, ids: readonly bigint[]) => Promise<void>
   readonly handlers: Readonly<Record<string, PurposeHandler>>
 }
 
@@ -19,7 +20,7 @@ export type Waiting = {
   /** The token under which the question was asked: a lease taken again must not carry an older worker's refusal. */
   readonly token: bigint
   readonly range: LiveRange | undefined
-  /** Called once it is committed; `changed` is false when the line had moved on before. */
+  /** Called once it is committed; `changed` is false when the line had moved on before, or went to review instead. */
   readonly onSettled: ((changed: boolean) => void) | undefined
 }
 
@@ -43,7 +44,9 @@ export async function settleSet(
 ): Promise<Waiting[]> {
   for (let attempt = 1; ; attempt++) {
     try {
-      done(set, await commit(deps, set, doneRanges))
+      const changed = await commit(deps, set, doneRanges)
+      for (const row of changed) if (row.outcome === 'LATE') shout(deps.log, row)
+      done(set, changed)
       return []
     } catch (error) {
       // The one place where a failed settlement is handled: nothing of it may be lost, and none may stop the others.
@@ -63,22 +66,33 @@ export async function settleSet(
   }
 }
 
+const shout = (log: Log, { batch_id, seq, attempt, amount }: SettledRow): void =>
+  log.error(
+    { batch_id: String(batch_id), seq, attempt, amount: String(amount) },
+    'a line that was closed, or another attempt at it, was paid after all; it is booked as a loss',
+  )
+
 export const commit = (
   deps: SettlerDeps,
   set: readonly Waiting[],
   doneRanges: (token: bigint) => readonly bigint[],
   token = set[0]?.token ?? 0n,
 ): Promise<SettledRow[]> =>
-  deps.db.tx((tx) =>
-    settle(tx, {
+  deps.db.tx(async (tx) => {
+    const outcomes = set.map((item) => item.outcome)
+    const ids = [...new Set(outcomes.map((outcome) => outcome.batch_id))]
+    await deps.load(tx, ids)
+    // Held on to here: the driver may forget its batches meanwhile.
+    const known = new Map(ids.map((id) => [id, deps.batch(id)]))
+    return settle(tx, {
       connection_id: deps.connection_id,
       token,
-      outcomes: set.map((item) => item.outcome),
+      outcomes,
       done_ranges: doneRanges(token),
-      batch: deps.batch,
+      batch: (id) => known.get(id) ?? deps.batch(id),
       handlers: deps.handlers,
-    }),
-  )
+    })
+  })
 
 /** The line that cannot be settled alone: its hold stays, people look at it, the others are not kept waiting. */
 async function toReview(
@@ -103,7 +117,8 @@ async function toReview(
     pursuit: { rail_reference: pursuit?.rail_reference ?? '', after_ms: 0, because },
     ...(said === undefined ? {} : { said }),
   }
-  return again({ ...item, outcome })
+  const { onSettled } = item
+  return again({ ...item, outcome, onSettled: onSettled && (() => onSettled(false)) })
 }
 
 /** The server is gone or going; a connection that broke has no SQLSTATE. */

@@ -12,10 +12,14 @@ export type Task = {
   readonly row: OrderRow
   readonly order: Order
   readonly rail_reference: string
+  /** The lease under which it was claimed; under another one it is not ours to send. */
+  readonly token: bigint
   readonly range?: LiveRange
   readonly due?: DueRow
   /** True when this attempt was sent before. */
   readonly resent: boolean
+  /** How often in a row it could not even leave. */
+  readonly unsent?: number
 }
 
 /** The order of a line, made only of what is committed: the same after a crash. */

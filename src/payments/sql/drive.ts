@@ -106,19 +106,21 @@ export type OrderRow = {
 
 /** The lines of a claimed range that are still to be sent. */
 export const selectOrders = (
-  db: Reader,
+  tx: Tx,
   { batch_id, from_seq, to_seq }: Omit<Claim, 'range_id'>,
 ): Promise<OrderRow[]> =>
-  db.many(sql`
+  tx.many(sql`
     select batch_id, seq, attempt, amount, transfer_id, party_type, party_identifier, payee_name
     from payments_lines
     where batch_id = ${batch_id} and seq between ${from_seq} and ${to_seq} and state = 'NEW'
     order by seq`)
 
-/** Ranges that another worker left behind, oldest first. */
-export const lockOrphans = (tx: Tx, connection: string, token: bigint): Promise<Claim[]> =>
+export type Orphan = Claim & { mode: string | null }
+
+/** Ranges that another worker left behind, oldest first, and how it used the rail. */
+export const lockOrphans = (tx: Tx, connection: string, token: bigint): Promise<Orphan[]> =>
   tx.many(sql`
-    select id as range_id, batch_id, from_seq, to_seq from payments_ranges
+    select id as range_id, batch_id, from_seq, to_seq, mode from payments_ranges
     where connection_id = ${connection} and state = 'OPEN' and token < ${token}
     order by id limit 20 for no key update`)
 
@@ -177,6 +179,7 @@ export type DueRow = OrderRow & {
   not_found: number
   resent: number
   refused_as: string | null
+  because: string | null
   sent_ms: number
   since_ms: number
   cancelled: boolean
@@ -210,7 +213,7 @@ export const takeDue = (
       returning p.*, due.state as was
     )
     select t.id, t.batch_id, t.seq, t.attempt, t.was as state, t.rail_reference, t.tries, t.not_found, t.resent,
-      t.refused_as, (extract(epoch from cauri_now() - t.sent_at) * 1000)::float8 as sent_ms,
+      t.refused_as, t.because, (extract(epoch from cauri_now() - t.sent_at) * 1000)::float8 as sent_ms,
       (extract(epoch from cauri_now() - t.since) * 1000)::float8 as since_ms,
       l.amount, l.transfer_id, l.party_type, l.party_identifier, l.payee_name,
       b.cancelled_from is not null as cancelled, b.paused
@@ -218,7 +221,7 @@ export const takeDue = (
     join payments_lines l on l.batch_id = t.batch_id and l.seq = t.seq
     join payments_batches b on b.id = t.batch_id`)
 
-/** Looks again later; counts a «not found», or starts over after a resend. */
+/** Looks again later; counts a «not found», or starts over with a resend, if its batch is not held or cancelled. */
 export const reschedule = (
   db: Reader,
   id: bigint,
@@ -232,7 +235,9 @@ export const reschedule = (
       not_found = ${change.not_found}, because = ${change.because.slice(0, 500)},
       sent_at = case when resent <> ${change.resent} then cauri_now() else sent_at end,
       resent = ${change.resent}
-    where id = ${id} and token = ${token} and state in ('UNCERTAIN', 'QUOTED')`)
+    where id = ${id} and token = ${token} and state in ('UNCERTAIN', 'QUOTED')
+      and (resent = ${change.resent} or not exists (
+        select from payments_batches b where b.id = batch_id and (b.paused or b.cancelled_from is not null)))`)
 
 export const setReference = (tx: Tx, id: bigint, reference: string): Promise<number> =>
   tx.run(sql`update payments_pursuits set rail_reference = ${reference} where id = ${id}`)
@@ -266,8 +271,9 @@ export async function splitRange(
   await tx.run(sql`update payments_ranges set state = 'DONE' where id = any (${ids}::bigint[])`)
   await insertRanges(tx, connection, token, 'FREED', unsent)
   const kept = await tx.many<{ id: bigint }>(sql`
-    insert into payments_ranges (batch_id, from_seq, to_seq, connection_id, token, state)
-    select u.batch, u.low, u.high, ${connection}, ${token}, 'OPEN'
+    insert into payments_ranges (batch_id, from_seq, to_seq, connection_id, token, state, mode)
+    select u.batch, u.low, u.high, ${connection}, ${token}, 'OPEN',
+      (select max(mode) from payments_ranges where id = any (${ids}::bigint[]))
     from unnest(${sent.map((r) => r.batch_id)}::bigint[], ${sent.map((r) => r.from_seq)}::integer[],
       ${sent.map((r) => r.to_seq)}::integer[]) as u(batch, low, high)
     returning id`)

@@ -225,6 +225,15 @@ test('a key within its lease is still running, and not taken over', async () => 
   })
 })
 
+test('a request that lives keeps its key beyond the lease', async () => {
+  const alive = await begin('alive', 1.2)
+  await new Promise((resolve) => setTimeout(resolve, 2_000))
+  await expect(beginIdempotent(db, call('alive', 60))).rejects.toMatchObject({
+    code: 'IDEMPOTENCY_IN_PROGRESS',
+  })
+  await db.tx((tx) => alive.complete(tx, { status: 201, body: { by: 'alive' } }))
+})
+
 test('of twenty that would take over one dead key, one gets it', async () => {
   await begin('race', 0)
   const tries = await Promise.allSettled(Array.from({ length: 20 }, () => begin('race', 60)))

@@ -35,7 +35,7 @@ export type Call = {
   readonly key: string
   /** sha256 of the parsed fields and of the file's bytes, never of the raw body. */
   readonly fingerprint: Buffer
-  /** How long one request may own the key without finishing; an upload route gives its own limit. */
+  /** How long a request that died keeps the key; one that lives renews it. */
   readonly lease_s?: number
 }
 
@@ -71,15 +71,16 @@ function canonical(value: unknown): string {
 export async function beginIdempotent(db: Db, call: Call): Promise<Begun> {
   assertNoTransaction('beginIdempotent')
   const token = randomUUID()
-  const lease = `${call.lease_s ?? 60} seconds`
+  const lease_s = call.lease_s ?? 60
+  const lease = `${lease_s} seconds`
   for (let round = 0; round < 5; round++) {
-    if (await insertClaim(db, call, token, lease)) return claimOf(db, call, token)
+    if (await insertClaim(db, call, token, lease)) return claimOf(db, call, token, lease_s)
     const row = await readClaim(db, call)
     if (row === undefined) continue // released between the two statements
     if (!row.fingerprint.equals(call.fingerprint)) throw new Refusal('IDEMPOTENCY_KEY_REUSED')
     if (row.status !== null) return { kind: 'replay', answer: answerOf(row, row.status) }
     if (row.lease_left_s > 0) throw inProgress(row.lease_left_s)
-    if (await takeOver(db, call, row.token, token, lease)) return claimOf(db, call, token)
+    if (await takeOver(db, call, row.token, token, lease)) return claimOf(db, call, token, lease_s)
   }
   throw inProgress(1)
 }
@@ -99,20 +100,29 @@ export const cleanIdempotency = (db: Db): Promise<number> =>
       select scope, key from platform_idempotency
       where created_at < clock_timestamp() - interval '90 days' order by created_at limit 10000)`)
 
-const claimOf = (db: Db, call: Call, token: string): Claim => ({
-  kind: 'new',
-  complete: async (tx, answer) => {
-    if (answer.status >= 400) throw new Error(`only an answer below 400 is kept, got ${answer.status}`)
-    if ((await completeClaim(tx, call, token, answer)) !== 1) throw inProgress(1)
-  },
-  release: async () => {
-    if ((await deleteClaim(db, call, token)) === 1) return undefined
-    const row = await readClaim(db, call)
-    return row === undefined || row.token !== token || row.status === null
-      ? undefined
-      : answerOf(row, row.status)
-  },
-})
+function claimOf(db: Db, call: Call, token: string, lease_s: number): Claim {
+  // A renewal that fails changes nothing: another request may then take the key over, and this effect rolls back.
+  const renewing = setInterval(
+    () => void renewClaim(db, call, token, `${lease_s} seconds`).catch(() => undefined),
+    Math.max(100, (lease_s * 1_000) / 3),
+  ).unref()
+  return {
+    kind: 'new',
+    complete: async (tx, answer) => {
+      if (answer.status >= 400) throw new Error(`only an answer below 400 is kept, got ${answer.status}`)
+      clearInterval(renewing)
+      if ((await completeClaim(tx, call, token, answer)) !== 1) throw inProgress(1)
+    },
+    release: async () => {
+      clearInterval(renewing)
+      if ((await deleteClaim(db, call, token)) === 1) return undefined
+      const row = await readClaim(db, call)
+      return row === undefined || row.token !== token || row.status === null
+        ? undefined
+        : answerOf(row, row.status)
+    },
+  }
+}
 
 const inProgress = (left_s: number): Refusal =>
   new Refusal('IDEMPOTENCY_IN_PROGRESS', { retry_after_s: left_s > 1 ? 2 : 1 })
@@ -143,6 +153,12 @@ const readClaim = (db: Db, { scope, key }: Call): Promise<Row | undefined> =>
     select fingerprint, token, status, headers, body,
       extract(epoch from lease_until - clock_timestamp())::float8 as lease_left_s
     from platform_idempotency where scope = ${scope} and key = ${key}`)
+
+const renewClaim = (db: Db, { scope, key }: Call, token: string, lease: string): Promise<number> =>
+  db.run(sql`
+    update platform_idempotency set lease_until = clock_timestamp() + ${lease}::interval
+    where scope = ${scope} and key = ${key} and token = ${token} and status is null
+      and lease_until > clock_timestamp()`)
 
 /** Waits for the old owner's open transaction, if it is just completing; then it is completed and not taken. */
 const takeOver = async (db: Db, { scope, key }: Call, old: string, token: string, lease: string) => {
