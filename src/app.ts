@@ -13,7 +13,7 @@ import {
 } from './payments/index.ts'
 import { readConfig } from './platform/config.ts'
 import type { Actor, Ctx } from './platform/context.ts'
-import { openDb, sql, type Db } from './platform/db.ts'
+import { openAsApplication, openDb, sql, type Db } from './platform/db.ts'
 import { Refusal } from './platform/errors.ts'
 import { openMetrics } from './platform/http/metrics.ts'
 import type { Route } from './platform/http/route.ts'
@@ -29,7 +29,7 @@ import { simulatorProxy } from './simulators/proxy.ts'
 import { openWorker } from './worker.ts'
 import { DEMO_ORGANIZATION, MOJALOOP, purposeHandlers, spoolFolder, type AppOptions } from './wiring.ts'
 
-export { checkAll, DEMO_ORGANIZATION, MOJALOOP, purposeHandlers } from './wiring.ts'
+export { DEMO_ORGANIZATION, MOJALOOP, purposeHandlers } from './wiring.ts'
 
 /** One process of Cauri: the same program whatever its roles. */
 export type App = {
@@ -43,7 +43,7 @@ export type App = {
 
 export async function openApp(options: AppOptions): Promise<App> {
   const { config, log, url } = options
-  const db = await openAsApplication(url)
+  const db = await openAsApplication(url, { max: 12 })
   const ctx: Ctx = { db, log, config }
   await ensureConnection(db, MOJALOOP, MOJALOOP)
   const closing: (() => Promise<unknown>)[] = [() => db.end()]
@@ -68,16 +68,6 @@ export async function openApp(options: AppOptions): Promise<App> {
       for (const close of closing.splice(0)) await close()
     },
   }
-}
-
-/** As the role cauri_app where the migrations could make it: it cannot change what the ledger holds. */
-export async function openAsApplication(url: string): Promise<Db> {
-  const owner = openDb({ url, max: 1 })
-  const has = await owner.run(
-    sql`select from pg_roles where rolname = 'cauri_app' and pg_has_role(current_user, oid, 'member')`,
-  )
-  await owner.end()
-  return openDb({ url, max: 12, ...(has === 1 ? { role: 'cauri_app' } : {}) })
 }
 
 type Api = {

@@ -1,9 +1,7 @@
 import { join } from 'node:path'
 import { onSettled } from './bulk/index.ts'
-import { checkLedger, type Breach } from './ledger/index.ts'
-import { checkPayments, type PurposeHandler } from './payments/index.ts'
+import type { PurposeHandler } from './payments/index.ts'
 import type { Config } from './platform/config.ts'
-import type { Db } from './platform/db.ts'
 import type { Log } from './platform/log.ts'
 import * as outbox from './platform/outbox.ts'
 
@@ -36,9 +34,3 @@ export const purposeHandlers = {
     }),
   ),
 } satisfies Record<string, PurposeHandler>
-
-/** Every invariant that applies, ledger and payments. Empty when they all hold. */
-export const checkAll = async (db: Db): Promise<Breach[]> => [
-  ...(await checkLedger(db)),
-  ...(await checkPayments(db)),
-]

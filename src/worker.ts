@@ -2,7 +2,13 @@ import { hostname } from 'node:os'
 import { randomBytes } from 'node:crypto'
 import { sweepSpool } from './bulk/index.ts'
 import { openMojaloop } from './connectors/index.ts'
-import { holdConnections, openDriver, type ConnectionSettings, type Driver } from './payments/index.ts'
+import {
+  checkAll,
+  holdConnections,
+  openDriver,
+  type ConnectionSettings,
+  type Driver,
+} from './payments/index.ts'
 import type { Config } from './platform/config.ts'
 import type { Ctx } from './platform/context.ts'
 import { cleanIdempotency } from './platform/http/idempotency.ts'
@@ -10,14 +16,7 @@ import { openJobs, type Jobs, type QueueRules } from './platform/jobs.ts'
 import { openOutbound, type Outbound } from './platform/outbound.ts'
 import * as outbox from './platform/outbox.ts'
 import { deliver, newDelivery, type Delivery } from './webhooks/index.ts'
-import {
-  checkAll,
-  MOJALOOP,
-  purposeHandlers,
-  spoolFolder,
-  type AppOptions,
-  type OutboxKind,
-} from './wiring.ts'
+import { MOJALOOP, purposeHandlers, spoolFolder, type AppOptions, type OutboxKind } from './wiring.ts'
 
 const queues = {
   'webhook.deliver': { retries: 12, retry_delay_s: 5, expire_s: 60 },

@@ -133,8 +133,7 @@ describe('on a database alone', () => {
   test('sql reads, and can neither write nor run a second statement', async () => {
     const writing = 'with gone as (delete from platform_outbox returning id) select * from gone'
     const done = await Promise.all([
-      run('sql', "select 1 + 1 as two, 9007199254740993 as big, 'a' as letter", '--json'),
-      run('sql', '/* a remark */ select count(*) as n from audit_events'),
+      run('sql', "/* a remark */ select 1 + 1 as two, 9007199254740993 as big, 'a' as letter", '--json'),
       run('sql', writing, '--json'),
       run(
         'sql',
@@ -144,9 +143,9 @@ describe('on a database alone', () => {
       run('sql', "select set_config('transaction_read_only', 'off', true)"),
       run('sql', 'select pg_sleep(20)', '--timeout', '0.2'),
     ])
-    expect(done.map(({ code }) => code)).toEqual([0, 0, 3, 3, 3, 1, 1])
+    expect(done.map(({ code }) => code)).toEqual([0, 3, 3, 3, 1, 1])
     expect(done[0].json()).toEqual({ rows: [{ two: 2, big: '9007199254740993', letter: 'a' }] })
-    expect(done[2].json()).toMatchObject({ error: { code: 'SQL_NOT_READ_ONLY' } })
+    expect(done[1].json()).toMatchObject({ error: { code: 'SQL_NOT_READ_ONLY' } })
     expect(await fresh.db.one(sql`select count(*) as n from platform_outbox`)).toEqual({ n: 0n })
   })
 

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { readConfig, type Config } from '../platform/config.ts'
-import { openDb, sql, type Db } from '../platform/db.ts'
+import { openAsApplication, type Db } from '../platform/db.ts'
 import { openLog, type Log } from '../platform/log.ts'
 import { startPostgres } from '../platform/postgres/index.ts'
 import { readEnvironment } from './environment.ts'
@@ -30,25 +30,13 @@ export async function withPlace<T>(work: (place: Place) => Promise<T>): Promise<
 /** The same, as the role of the application: it cannot change what the ledger holds. */
 export const withDatabase = <T>(work: (db: Db, place: Place) => Promise<T>): Promise<T> =>
   withPlace(async (place) => {
-    const db = await openAsApplication(place.url)
+    const db = await openAsApplication(place.url, { max: 2, name: 'cauri cli' })
     try {
       return await work(db, place)
     } finally {
       await db.end()
     }
   })
-
-/** Where the migrations could make that role. (The application's own function would bring the whole server along.) */
-async function openAsApplication(url: string): Promise<Db> {
-  const owner = openDb({ url, max: 1 })
-  try {
-    const member = sql`select from pg_roles where rolname = 'cauri_app' and pg_has_role(current_user, oid, 'member')`
-    const role = (await owner.run(member)) === 1 ? { role: 'cauri_app' } : {}
-    return openDb({ url, max: 2, name: 'cauri cli', ...role })
-  } finally {
-    await owner.end()
-  }
-}
 
 /** Who acts, for the audit trail, where nobody is named: the user of the machine. */
 export const operator = (): string => `cli:${userInfo().username}`

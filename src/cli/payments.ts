@@ -1,14 +1,14 @@
-import { readFile, stat } from 'node:fs/promises'
+import { readFile, stat, writeFile } from 'node:fs/promises'
 import { basename } from 'node:path'
-import { InvalidArgumentError, Option, type Command } from 'commander'
-import { findBulk, findLine, readProgress } from '../bulk/index.ts'
-import { confirmReview, listReviews, proposeReview, type ReviewRow } from '../payments/index.ts'
-import type { Db } from '../platform/db.ts'
-import { Refusal } from '../platform/errors.ts'
+import { Option } from 'commander'
+import { readProgress } from '../bulk/index.ts'
+import { confirmReview, evidenceOf, listReviews, proposeReview, type ReviewRow } from '../payments/index.ts'
 import { toJson } from '../platform/money.ts'
 import { withDatabase } from './database.ts'
 import { exits } from './exits.ts'
 import { branch, leaf, type Common, type Group } from './group.ts'
+import { fees } from './fees.ts'
+import { lineOf, ofLine, readPerson } from './line.ts'
 import { columns, print } from './print.ts'
 import { Stop } from './stop.ts'
 import { inWords, money } from './words.ts'
@@ -29,17 +29,10 @@ export const payments: Group = (program) => {
   ofLine(leaf(review, 'confirm', 'another person confirms; the money moves'))
     .requiredOption('--by <name>', 'who confirms; not the one who proposed', readPerson)
     .action(confirm)
-}
-
-const ofLine = (command: Command): Command =>
-  command
-    .argument('<bulk>', 'bulk transfer, or BULK_ID/TRANSFER_ID')
-    .argument('[transfer]', 'the customer’s transferId, when it is not in the first argument')
-
-function readPerson(text: string): string {
-  const name = text.trim()
-  if (name.length >= 1 && name.length <= 200) return name
-  throw new InvalidArgumentError('1 to 200 characters are needed.')
+  ofLine(leaf(review, 'evidence', 'write out the document that was filed with the proposal'))
+    .requiredOption('--out <file>', 'where to; an existing file is not overwritten')
+    .action(evidence)
+  fees(group)
 }
 
 const MOST = 10_000
@@ -94,25 +87,6 @@ function tableOf(reviews: readonly ReviewView[]): string {
   return columns(headings, rows, [amount])
 }
 
-type Line = { readonly batch_id: bigint; readonly seq: number; readonly name: string }
-
-/** `bulk-… tx-042` or `bulk-…/tx-042`. Refuses BULK_NOT_FOUND and TRANSFER_NOT_FOUND. */
-async function lineOf(db: Db, first: string, second: string | undefined): Promise<Line> {
-  const slash = first.indexOf('/')
-  const bulk_id = second === undefined && slash > 0 ? first.slice(0, slash) : first
-  const transfer_id = second ?? (slash > 0 ? first.slice(slash + 1) : undefined)
-  if (transfer_id === undefined)
-    throw new Stop(exits.usage, {
-      en: 'name the line: BULK_ID/TRANSFER_ID, or both as two arguments (see --help)',
-      fr: 'nommez la ligne : BULK_ID/TRANSFER_ID, ou les deux l’un après l’autre (voir --help)',
-    })
-  const bulk = await findBulk(db, null, bulk_id)
-  if (bulk === undefined) throw new Refusal('BULK_NOT_FOUND', { members: { id: bulk_id } })
-  const line = await findLine(db, bulk.id, transfer_id)
-  if (line === undefined) throw new Refusal('TRANSFER_NOT_FOUND', { members: { id: transfer_id } })
-  return { batch_id: bulk.id, seq: line.seq, name: `${bulk_id}/${transfer_id}` }
-}
-
 type CloseOptions = Common & {
   readonly as: 'paid' | 'refused'
   readonly evidence: string
@@ -158,7 +132,7 @@ async function confirm(
   options: Common & { readonly by: string },
 ): Promise<void> {
   const { by } = options
-  const { purposeHandlers } = await import('../app.ts') // only here: it brings the whole server along
+  const { purposeHandlers } = await import('../wiring.ts') // only here: it brings the whole server along
   const { line, outcome } = await withDatabase(async (db) => {
     const found = await lineOf(db, bulk, transfer)
     return { line: found, outcome: await db.tx((tx) => confirmReview(tx, found, by, purposeHandlers)) }
@@ -168,5 +142,23 @@ async function confirm(
       en: `${line.name}: ${outcome}, confirmed by ${by}.`,
       fr: `${line.name} : ${outcome}, confirmé par ${by}.`,
     }),
+  )
+}
+
+async function evidence(
+  bulk: string,
+  transfer: string | undefined,
+  options: Common & { readonly out: string },
+): Promise<void> {
+  const { line, filed } = await withDatabase(async (db) => {
+    const found = await lineOf(db, bulk, transfer)
+    return { line: found, filed: await evidenceOf(db, found) }
+  })
+  await writeFile(options.out, filed.file, { flag: 'wx' })
+  const bytes = filed.file.length
+  print(
+    options,
+    { line: line.name, evidence: filed.name, out: options.out, bytes },
+    () => `${options.out} (${filed.name})`,
   )
 }

@@ -1,5 +1,15 @@
-import { balancesOf, type Breach } from '../ledger/index.ts'
-import { sql, type Reader } from '../platform/db.ts'
+import { balancesOf, checkLedger, type Breach } from '../ledger/index.ts'
+import { sql, type Db, type Reader } from '../platform/db.ts'
+
+/** Everything is read again, which takes its time. */
+const TIMEOUT_MS = 3_600_000
+
+/**
+ * Every invariant that applies, of the ledger and of payments, at one moment: while Cauri pays, two statements would see
+ * two moments, and differ by what moved between them. Empty when they all hold.
+ */
+export const checkAll = (db: Db): Promise<Breach[]> =>
+  db.snapshot(async (now) => [...(await checkLedger(now)), ...(await checkPayments(now))], TIMEOUT_MS)
 
 /**
  * The invariants of payments, over everything that is stored, in one snapshot. An empty answer means that they hold:

@@ -31,9 +31,9 @@ export type { News, PurposeHandler } from './engine/settle.ts'
 export { confirmFeeQuestion, listFeeQuestions, proposeFeeQuestion, type FeeQuestion } from './fee-question.ts'
 export { readFigures, type Figures } from './figures.ts'
 export { attemptsOf, hint, hintLine } from './line.ts'
-export { confirmReview, listReviews, proposeReview, type ReviewRow } from './review.ts'
+export { confirmReview, evidenceOf, listReviews, proposeReview, type ReviewRow } from './review.ts'
 export { accountRoutes } from './routes.ts'
-export { checkPayments } from './check.ts'
+export { checkAll, checkPayments } from './check.ts'
 export {
   ensureConnection,
   holdConnections,

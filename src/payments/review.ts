@@ -1,6 +1,5 @@
 import { record } from '../audit/index.ts'
-import type { Tx } from '../platform/db.ts'
-import { brokenConstraint } from '../platform/db.ts'
+import { brokenConstraint, type Reader, type Tx } from '../platform/db.ts'
 import { Refusal } from '../platform/errors.ts'
 import { currentToken, selectBatchInfo } from './sql/engine.ts'
 import * as q from './sql/reviews.ts'
@@ -25,6 +24,16 @@ export async function proposeReview(tx: Tx, proposal: Omit<q.Proposal, 'attempt'
     subject: `line:${proposal.batch_id}:${proposal.seq}:${line.attempt}`,
     detail: { outcome: proposal.outcome, evidence: proposal.evidence_name },
   })
+}
+
+/** The document that was filed with the latest proposal. Refuses REVIEW_NOT_FOUND. */
+export async function evidenceOf(
+  db: Reader,
+  line: { readonly batch_id: bigint; readonly seq: number },
+): Promise<{ readonly name: string; readonly file: Buffer }> {
+  const found = await q.selectEvidenceFile(db, line.batch_id, line.seq)
+  if (found === undefined) throw new Refusal('REVIEW_NOT_FOUND')
+  return found
 }
 
 /**

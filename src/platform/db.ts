@@ -155,6 +155,17 @@ export class Db extends Reader {
     }
   }
 
+  /** Reads everything at one moment, whatever commits meanwhile. Changes nothing. */
+  snapshot<T>(work: (db: Reader) => Promise<T>, timeout_ms: number): Promise<T> {
+    return this.tx(
+      async (tx) => {
+        await tx.run(sql`set transaction isolation level repeatable read, read only`)
+        return work(tx)
+      },
+      { timeout_ms },
+    )
+  }
+
   async end(): Promise<void> {
     await this.#pool.end()
   }
@@ -212,4 +223,19 @@ export function openDb({ url, max = 10, name = 'cauri', role }: DbOptions): Db {
   })
   pool.on('error', () => undefined) // an idle connection died; the next query gets a fresh one
   return new Db(pool)
+}
+
+/** A pool that runs as the role cauri_app where the migrations could make it: it cannot change what the ledger holds. */
+export async function openAsApplication(
+  url: string,
+  options: Omit<DbOptions, 'url' | 'role'> = {},
+): Promise<Db> {
+  const owner = openDb({ url, max: 1 })
+  try {
+    const member = sql`select from pg_roles where rolname = 'cauri_app' and pg_has_role(current_user, oid, 'member')`
+    const role = (await owner.run(member)) === 1 ? { role: 'cauri_app' } : {}
+    return openDb({ url, ...options, ...role })
+  } finally {
+    await owner.end()
+  }
 }

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { openMojaloop } from '../../src/connectors/index.ts'
+import { openMojaloop, type Answer, type Order, type PayoutRail } from '../../src/connectors/index.ts'
 import { ensureOrganization } from '../../src/identity/index.ts'
 import {
   createAccount,
@@ -19,7 +19,7 @@ import {
 } from '../../src/payments/index.ts'
 import { sql, type Db } from '../../src/platform/db.ts'
 import { openOutbound } from '../../src/platform/outbound.ts'
-import { openLog } from '../../src/platform/log.ts'
+import { openLog, type Log } from '../../src/platform/log.ts'
 import { startSimulators, type SettingsPatch, type Simulators } from '../../src/simulators/index.ts'
 
 /** Every delay is a fraction of a second: they are data of the connection. */
@@ -50,6 +50,7 @@ export type Paid = {
 
 export type World = {
   readonly simulators: Simulators
+  readonly sdk_port: number
   readonly control: (method: string, path: string, body?: object) => Promise<Record<string, unknown>>
   /** Everything that the outside world says was paid out. */
   readonly paid: () => Promise<Paid[]>
@@ -71,6 +72,7 @@ export async function openWorld(settings: SettingsPatch = {}): Promise<World> {
   }
   return {
     simulators,
+    sdk_port: simulators.ports.sdk,
     control,
     paid: () => allPaid(base),
     close: async () => {
@@ -156,21 +158,25 @@ export async function newBatch(
 
 export const noNews: Readonly<Record<string, PurposeHandler>> = { BULK_LINE: () => Promise.resolve() }
 
+export type TestDriverOptions = {
+  readonly settings?: Partial<ConnectionSettings>
+  readonly mode?: 'auto' | 'two-phase' | 'stepwise'
+  readonly worker?: string
+  readonly log?: Log
+}
+
+/** A driver that pays through the simulators' scheme adapter. */
 export async function openTestDriver(
   db: Db,
-  world: World,
-  options: {
-    readonly settings?: Partial<ConnectionSettings>
-    readonly mode?: 'auto' | 'two-phase' | 'stepwise'
-    readonly worker?: string
-  } = {},
+  world: Pick<World, 'sdk_port'>,
+  options: TestDriverOptions = {},
 ): Promise<Driver> {
   const settings = { ...quick, ...options.settings }
-  const log = openLog(process.env['TEST_LOG'] ?? 'silent')
+  const log = options.log ?? openLog(process.env['TEST_LOG'] ?? 'silent')
   await ensureConnection(db, 'mojaloop', 'mojaloop')
   const outbound = openOutbound({ production: false, allow_loopback: true })
   const rail = openMojaloop({
-    url: `http://127.0.0.1:${world.simulators.ports.sdk}`,
+    url: `http://127.0.0.1:${world.sdk_port}`,
     timeout_ms: settings.timeout_ms,
     mode: options.mode ?? 'auto',
     expiry_s: settings.expiry_ms / 1_000,
@@ -194,6 +200,45 @@ export async function openTestDriver(
       await outbound.close()
     },
   }
+}
+
+/** A rail of the outside world that answers as the test says: for meetings of events that no simulator can time. */
+export const scriptedRail = (
+  script: Partial<Pick<PayoutRail, 'probe' | 'pay' | 'confirm' | 'find'>>,
+): PayoutRail => ({
+  name: 'scripted',
+  probe: () => Promise.resolve({ deduplicates: true, makes_reference: false, mode: 'one-call' }),
+  pay: (order) => Promise.resolve(paidAnswer(order)),
+  confirm: (order) => Promise.resolve(paidAnswer(order)),
+  find: () => Promise.resolve({ kind: 'not-found', said: {} }),
+  close: () => Promise.resolve(),
+  ...script,
+})
+
+export const paidAnswer = (order: Order): Answer => ({
+  kind: 'paid',
+  amount: order.amount,
+  fee: 0n,
+  currency: order.currency,
+  payee: order.payee,
+  reference: order.reference,
+  said: {},
+})
+
+/** A driver on such a rail. It is not started. */
+export async function openScriptedDriver(
+  db: Db,
+  rail: PayoutRail,
+  options: Omit<TestDriverOptions, 'mode'> = {},
+): Promise<Driver> {
+  await ensureConnection(db, 'mojaloop', 'mojaloop')
+  return openDriver({
+    db,
+    log: options.log ?? openLog(process.env['TEST_LOG'] ?? 'silent'),
+    connection: { settings: { ...quick, ...options.settings }, rail },
+    handlers: noNews,
+    worker: options.worker ?? 'test',
+  })
 }
 
 export type Counters = {

@@ -3,14 +3,15 @@ import { CommitUnknown } from '../../platform/db.ts'
 import { unreachable } from '../../platform/errors.ts'
 import * as q from '../sql/drive.ts'
 import { fill, freeUnsent, holdPaused, sweep } from './claims.ts'
+import { queryDelay } from './connection.ts'
 import { openDrive, type Drive, type DriverDeps } from './drive.ts'
 import { newAttempt, readAnswer, type Sent } from './outcome.ts'
 import { nextStep } from './pursue.ts'
 import { recover } from './recover.ts'
 import type { Task } from './task.ts'
 
-/** How often in a row one order may fail to leave while the breaker is closed. */
-const MOST_UNSENT = 5
+/** How often in a row one order may fail to leave before it counts as uncertain. */
+const MOST_UNSENT = 50
 
 /** Drives one connection to a rail, or stands by while another worker does. */
 export type Driver = {
@@ -196,10 +197,11 @@ const sentOf = (task: Task): Sent => ({
 function finish(drive: Drive, task: Task, token: bigint, answer: Answer, pursued: boolean): void {
   const sent = { ...sentOf(task), pursued }
   if (answer.kind === 'unsent') {
-    // Nothing changed for the order: it waits with its reference, in front. One that alone never gets through while
-    // others do leaves the straight path, so that in the end people look at it.
-    const unsent = (task.unsent ?? 0) + (drive.breaker.state() === 'CLOSED' ? 1 : 0)
-    if (unsent < MOST_UNSENT) return drive.queue.back({ ...task, unsent })
+    // Nothing changed for the order: it waits with its reference, behind the others, for one that never gets through
+    // must not keep them from trying. It counts tenfold while others do get through; in the end people look at it.
+    const unsent = (task.unsent ?? 0) + (drive.breaker.state() === 'CLOSED' ? 10 : 1)
+    const waits = task.due === undefined || task.due.state === 'RETRY'
+    if (waits && unsent < MOST_UNSENT) return drive.queue.push({ ...task, unsent })
     answer = { ...answer, kind: 'unknown' }
   }
   if (answer.kind === 'stop') {
@@ -244,8 +246,14 @@ async function askAgain(
     }
     const busy = 2 * drive.settings.timeout_ms
     const change = { not_found: 0, resent: due.resent + 1, because: 'sent again under the same reference' }
-    const committed = (await q.reschedule(drive.db, due.id, token, busy, change)) === 1
-    if (committed && drive.lease.token() === token)
+    if ((await q.reschedule(drive.db, due.id, token, busy, change)) === 0) {
+      const held = {
+        not_found: due.not_found,
+        resent: due.resent,
+        because: 'not found, and held or cancelled',
+      }
+      await q.reschedule(drive.db, due.id, token, queryDelay(drive.settings, due.tries), held)
+    } else if (drive.lease.token() === token)
       drive.queue.push({ ...task, kind: 'pay', due: { ...due, resent: due.resent + 1 }, resent: true })
   } catch (error) {
     // It comes due again by itself: taking it had already committed a later time.

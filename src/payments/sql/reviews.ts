@@ -62,6 +62,15 @@ export const upsertProposal = (tx: Tx, p: Proposal): Promise<number> =>
       proposed_by = excluded.proposed_by, proposed_at = excluded.proposed_at
     where payments_reviews.confirmed_by is null`)
 
+export const selectEvidenceFile = (
+  db: Reader,
+  batch: bigint,
+  seq: number,
+): Promise<{ name: string; file: Buffer } | undefined> =>
+  db.maybeOne(sql`
+    select evidence_name as name, evidence as file from payments_reviews
+    where batch_id = ${batch} and seq = ${seq} order by attempt desc limit 1`)
+
 export const confirmProposal = (
   tx: Tx,
   batch: bigint,
