@@ -106,7 +106,7 @@ const FAULTS: readonly [string, Record<string, string>, string][] = [
   [
     'a feature that imports app.ts',
     { 'src/bulk/up.ts': `import { bulk } from '../app.ts'\nexport const up = bulk` },
-    'src/bulk/up.ts:1  nothing but main, cli may import app',
+    'src/bulk/up.ts:1  nothing but main, start, cli may import app',
   ],
   [
     'a cycle of files inside a module',

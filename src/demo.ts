@@ -1,7 +1,7 @@
-import { DEMO_ORGANIZATION } from './app.ts'
+import { DEMO_ORGANIZATION } from './wiring.ts'
 import { ensureOrganization } from './identity/index.ts'
 import { createAccount, listAccounts, type NewAccount } from './payments/index.ts'
-import type { Db } from './platform/db.ts'
+import { sql, type Db } from './platform/db.ts'
 
 const accounts: readonly Omit<NewAccount, 'organization_id'>[] = [
   {
@@ -23,6 +23,8 @@ const accounts: readonly Omit<NewAccount, 'organization_id'>[] = [
 /** What the sandbox starts with: an organisation and its two accounts; never a batch or a payment. Once only. */
 export const loadDemo = (db: Db): Promise<void> =>
   db.tx(async (tx) => {
+    // Two processes that start at once on an empty database make it once: the second waits here.
+    await tx.run(sql`select pg_advisory_xact_lock(hashtext('cauri demo'))`)
     const organization = await ensureOrganization(tx, DEMO_ORGANIZATION)
     const there = await listAccounts(tx, organization.id, { after: 0n, limit: 100 })
     for (const account of accounts)

@@ -16,8 +16,8 @@ import type { Completion } from '../platform/http/idempotency.ts'
 import { newId, sha256, type BulkId } from '../platform/ids.ts'
 import { isFinal, type Bulk } from './batch.ts'
 import { createdAnswer } from './create.ts'
+import type { Maker } from './deps.ts'
 import * as q from './sql.ts'
-import type { Maker } from './upload.ts'
 import { progressView } from './view.ts'
 
 /** Cancelling or copying a million lines is one transaction; its own limit is ten minutes. */

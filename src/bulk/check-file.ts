@@ -1,11 +1,17 @@
-import type { PayerAccount } from '../payments/index.ts'
-import type { Fault } from '../platform/errors.ts'
+import { findAccount, findUsedTransferIds, listAccounts, type PayerAccount } from '../payments/index.ts'
+import type { Reader } from '../platform/db.ts'
+import { Refusal, type Fault } from '../platform/errors.ts'
 import type { Language } from '../platform/http/language.ts'
 import { MAX_AMOUNT, toJson, type Currency } from '../platform/money.ts'
-import { currencyFault, firstFaults, payerOf, repeatedIds, usedIds } from './diagnose.ts'
-import { readRows } from './file/read-rows.ts'
+import type { CreateDeps, Maker, Upload, Warning } from './deps.ts'
+import { checkIds, type Lookup } from './file/duplicates.ts'
+import { describe } from './file/explain.ts'
+import { faultAt } from './file/faults.ts'
+import { rowsRefusal, type Columns } from './file/read-rows.ts'
+import type { Row } from './file/row.ts'
 import { checkSameList, sameListRefusal } from './same-list.ts'
-import type { CreateDeps, Maker, Upload, Warning } from './upload.ts'
+
+const MAX_LISTED = 100
 
 export type CheckedFile = {
   readonly valid: boolean
@@ -26,12 +32,11 @@ export type CheckedFile = {
 export async function checkFile(deps: CreateDeps, maker: Maker, upload: Upload): Promise<CheckedFile> {
   const { language, connection } = deps
   const account = await payerOf(deps.db, maker, upload.payer_account)
-  const reader = readRows(upload.path, deps.limits, { language, past_faults: true })
-  let currency: Fault | undefined
-  for await (const [first] of reader) currency ??= currencyFault(reader, first, account, language)
-  const summary = reader.summary()
-  const repeated = await repeatedIds(deps, upload.path)
-  const used = await usedIds(deps, account, upload.path)
+  const { summary, first, repeated, used } = await checkIds(upload.path, deps.limits, {
+    language,
+    lookup: lookupOf(deps, account),
+  })
+  const currency = currencyFault(first, summary.columns, account, language)
   const same = await checkSameList(deps.db, deps, account.id, summary.list_hash)
 
   const fees = connection.fee_cap * BigInt(summary.total)
@@ -57,6 +62,39 @@ export async function checkFile(deps: CreateDeps, maker: Maker, upload: Upload):
   }
 }
 
+/**
+ * Reads a file again that the database, or its first fault, refused, and says everything that is wrong with it: what
+ * is wrong in the file itself (400), else, where an id is `taken`, which are (409), as the same list where it is that.
+ */
+export async function diagnose(
+  deps: CreateDeps,
+  maker: Maker,
+  upload: Upload,
+  taken: boolean,
+): Promise<Refusal | undefined> {
+  const { db, limits, language } = deps
+  const account = await payerOf(db, maker, upload.payer_account)
+  const { summary, repeated, used } = await checkIds(upload.path, limits, {
+    language,
+    lookup: taken ? lookupOf(deps, account) : undefined,
+  })
+  const fault = rowsRefusal({
+    error_count: summary.error_count + repeated.count,
+    errors: firstFaults(summary.errors, repeated.errors),
+  })
+  if (fault !== undefined || used.count === 0) return fault
+  const more = { errors: used.errors, members: { error_count: used.count } }
+  const same = await checkSameList(db, deps, account.id, summary.list_hash)
+  if (same?.too_soon === true && !upload.allow_duplicate) return sameListRefusal(same, more)
+  return new Refusal('FILE_DUPLICATES', {
+    ...more,
+    detail: {
+      en: 'An id may be used again only when its transfer has failed or was cancelled. Nothing was reserved.',
+      fr: 'Un identifiant ne peut resservir que si son transfert a échoué ou a été annulé. Rien n’a été réservé.',
+    },
+  })
+}
+
 /** What concerns the file as a whole stands at no row. */
 const shortBy = ({ currency, available }: PayerAccount, needed: bigint, language: Language): Fault => ({
   code: 'INSUFFICIENT_FUNDS',
@@ -69,3 +107,48 @@ const shortBy = ({ currency, available }: PayerAccount, needed: bigint, language
 
 /** A sum that JSON cannot carry is at fault already (TOTAL_TOO_LARGE): it is shown as the largest that it can. */
 const shown = (amount: bigint): number => toJson(amount > MAX_AMOUNT ? MAX_AMOUNT : amount)
+
+/** The named account, or the organisation's only one. */
+export async function payerOf(
+  db: Reader,
+  maker: Maker,
+  account_id: string | undefined,
+): Promise<PayerAccount> {
+  if (account_id !== undefined) return findAccount(db, maker.organization_id, account_id)
+  const [only, second] = await listAccounts(db, maker.organization_id, { after: 0n, limit: 2 })
+  if (only === undefined) throw new Refusal('PAYER_ACCOUNT_NOT_FOUND')
+  if (second !== undefined) throw new Refusal('PAYER_ACCOUNT_REQUIRED')
+  return only
+}
+
+/** A file has one currency (the reader sees to it), so its first row tells whether it is the account's. */
+export function currencyFault(
+  row: Row | undefined,
+  { currency: column }: Columns,
+  account: PayerAccount,
+  language: Language,
+): Fault | undefined {
+  if (row === undefined || row.currency === account.currency) return undefined
+  const place = { line: row.line, ...(column === undefined ? {} : { column }) }
+  const sentence = describe(
+    { ...place, cell: row.currency },
+    {
+      en: `the account ${account.account_id} is in ${account.currency}.`,
+      fr: `le compte ${account.account_id} est en ${account.currency}.`,
+    },
+  )
+  return faultAt(place, 'CURRENCY_NOT_OF_ACCOUNT', sentence[language])
+}
+
+/** Which ids this payer's open or paid lines already use. */
+const lookupOf =
+  ({ db }: CreateDeps, account: PayerAccount): Lookup =>
+  (ids) =>
+    findUsedTransferIds(db, account, ids)
+
+/** Up to a hundred of the faults, in the order of the file. */
+const firstFaults = (...lists: readonly (readonly Fault[])[]): Fault[] =>
+  lists
+    .flat()
+    .toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0))
+    .slice(0, MAX_LISTED)

@@ -14,11 +14,11 @@ import { Refusal } from '../platform/errors.ts'
 import type { Completion } from '../platform/http/idempotency.ts'
 import { newId, type BulkId } from '../platform/ids.ts'
 import { toJson } from '../platform/money.ts'
-import { currencyFault, diagnose, payerOf } from './diagnose.ts'
+import { currencyFault, diagnose, payerOf } from './check-file.ts'
+import type { CreateDeps, Maker, Upload, Warning } from './deps.ts'
 import { readRows, rowsRefusal, type FileSummary } from './file/read-rows.ts'
 import { checkSameList, sameListRefusal } from './same-list.ts'
 import * as q from './sql.ts'
-import type { CreateDeps, Maker, Upload, Warning } from './upload.ts'
 
 export type Created = { readonly bulk_id: BulkId; readonly warnings: readonly Warning[] }
 
@@ -88,7 +88,7 @@ export async function createBulk(
       // Not a handling of the error but its explanation: what is thrown in its place names every row.
       const taken = isTransferIdTaken(error)
       if (!taken && !(error instanceof Refusal && error.code === 'FILE_ROWS_INVALID')) throw error
-      const refusal = await diagnose(deps, maker, upload)
+      const refusal = await diagnose(deps, maker, upload, taken)
       if (refusal !== undefined) throw refusal
       // The line that held the id was freed in between: once more.
       if (!taken || attempt === 3) throw taken ? new Refusal('FILE_DUPLICATES') : error
@@ -112,7 +112,7 @@ async function draftBulk(
   async function* lines(): AsyncGenerator<readonly NewLine[]> {
     let first = true
     for await (const rows of reader) {
-      const fault = first && currencyFault(reader, rows[0], account, deps.language)
+      const fault = first && currencyFault(rows[0], reader.columns(), account, deps.language)
       if (fault) throw new Refusal('CURRENCY_NOT_OF_ACCOUNT', { errors: [fault] })
       first = false
       // In a payment list the ids are ours: the batch's, and the place in the file.

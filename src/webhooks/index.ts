@@ -49,6 +49,8 @@ export type DeliverDeps = {
   readonly log: Log
   readonly outbound: Outbound
   readonly secret_key: string
+  /** From the call to the end of the answer; 5 s when absent. */
+  readonly timeout_ms?: number
 }
 
 /** Sends one event once. Throws unless the receiver answers 2xx, so that the job queue tries again later. */
@@ -73,7 +75,7 @@ export async function deliver(deps: DeliverDeps, delivery: Delivery): Promise<vo
       'webhook-signature': signature,
     },
     body: payload,
-    timeout_ms: TIMEOUT_MS,
+    timeout_ms: deps.timeout_ms ?? TIMEOUT_MS,
     max_bytes: MOST_BYTES,
   })
   const host = new URL(delivery.url).host

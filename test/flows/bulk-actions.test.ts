@@ -43,7 +43,7 @@ const available = async (): Promise<number> =>
   (await server.call('GET', `/api/accounts/${PAYER}`)).body.available
 const settled = (id: string, states: readonly string[]) =>
   until(
-    `${id} is ${states}`,
+    `${id} is ${states.join(' or ')}`,
     async () => {
       const status = await statusOf(id)
       return states.includes(status.state) && status
@@ -228,13 +228,12 @@ describe('when the worker runs', () => {
     const id = await upload(payees('s', [REFUSED, UNKNOWN]))
     await settled(id, ['FAILED'])
     const answers = await Promise.all(Array.from({ length: 6 }, () => act(id, 'retry')))
-    const [made] = answers.filter(({ status }) => status === 201)
-    expect(made).toBeDefined()
-    for (const { status, body } of answers.filter((answer) => answer !== made)) {
-      // A child that failed meanwhile has given its lines back.
-      expect([201, 409]).toContain(status)
-      if (status === 409) expect(body.code).toBe('BULK_ALREADY_RETRIED')
-    }
+    const made = answers.filter(({ status }) => status === 201)
+    expect(made.length).toBeGreaterThan(0)
+    for (const { status, body } of answers.filter((answer) => !made.includes(answer)))
+      expect([status, body.code]).toEqual([409, 'BULK_ALREADY_RETRIED'])
+    // A child that has failed has given its lines back, so there may be several, one after the other.
+    for (const { body } of made) await settled(body.bulkTransferId, ['FAILED'])
     const child = await upload(payees('s', [numberAt(3)])) // the id of a failed line, in another file
     await settled(child, ['COMPLETED'])
     const late = await act(id, 'retry')

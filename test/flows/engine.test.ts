@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { checkLedger } from '../../src/ledger/index.ts'
-import { findAccount } from '../../src/payments/index.ts'
+import { checkAll, findAccount } from '../../src/payments/index.ts'
 import type { Db } from '../../src/platform/db.ts'
 import { freshDatabase } from '../harness/database.ts'
 import {
@@ -39,6 +38,22 @@ test('a batch is paid, each line once, and every franc is explained', async () =
   expect(new Set(paid.map((p) => p.party)).size).toBe(500)
   const account = await findAccount(db, payer.organization_id, payer.account_id)
   expect(account).toMatchObject({ available: 10_000_000n - 50_000n, reserved: 0n })
-  expect(await checkLedger(db)).toEqual([])
+  expect(await checkAll(db)).toEqual([])
+  await driver.stop(5_000)
+})
+
+test('the checks find nothing wrong while a batch is being paid: they look at one moment', async () => {
+  const driver = await openTestDriver(db, world)
+  const batch = await newBatch(
+    db,
+    payer,
+    Array.from({ length: 1_500 }, (_, i) => number(1_000 + i)),
+  )
+  let checks = 0
+  while ((await countersOf(db, batch)).pending > 0) {
+    expect(await checkAll(db)).toEqual([])
+    checks += 1
+  }
+  expect(checks).toBeGreaterThan(2)
   await driver.stop(5_000)
 })

@@ -77,6 +77,8 @@ export type ServerOptions = {
 }
 
 export const PAYER = 'ACC-123456789'
+/** What the test server signs with, unless its environment says otherwise. */
+export const SECRET_KEY = 'a secret key of the tests, long enough'
 
 /**
  * The whole product in this process: API on a free port, worker, simulators, a database of its own, the sandbox's demo
@@ -94,8 +96,10 @@ export async function openServer(options: ServerOptions = {}): Promise<TestServe
     log: openLog(config.LOG_LEVEL),
     url: database.url,
     adapter_url: `http://127.0.0.1:${world.simulators.ports.sdk}`,
-    simulator_url: `http://127.0.0.1:${world.simulators.ports.simulator}`,
-    secret_key: config.SECRET_KEY ?? 'a secret key of the tests, long enough',
+    ...(config.CAURI_MODE === 'production'
+      ? {}
+      : { simulator_url: `http://127.0.0.1:${world.simulators.ports.simulator}` }),
+    secret_key: config.SECRET_KEY ?? SECRET_KEY,
   })
   await loadDemo(app.ctx.db)
   if (options.worker !== false) await app.startWorker()

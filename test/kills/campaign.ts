@@ -1,4 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import type { Breach } from '../../src/ledger/index.ts'
+import { checkAll } from '../../src/payments/index.ts'
 import type { Db } from '../../src/platform/db.ts'
 import { until } from '../harness/wait.ts'
 import {
@@ -31,11 +33,13 @@ export type Weather = { readonly name: string; readonly faults: readonly object[
 
 const LINES = 2_000
 const REFUSALS = 10
-const KILLS_PER_BATCH = 3
+const KILLS_PER_BATCH = 4
 /** Long enough for hundreds of calls to be under way or claimed at any moment. */
 const LATENCY_MS = 25
 const RECOVERS_MS = 20_000
-const ENDS_MS = 25_000
+const MOMENT_MS = 40_000
+/** A batch in which nothing happens for so long is stuck. */
+const STUCK_MS = 15_000
 
 const WEATHERS: readonly Weather[] = [
   { name: 'clear', faults: [] },
@@ -77,6 +81,8 @@ export type Campaign = {
   /** What the judge found, by the number of the batch. */
   readonly verdicts: ReadonlyMap<number, Judged>
   readonly bulks: readonly string[]
+  /** What the product's own checks said right after each kill. */
+  readonly breaches: readonly Breach[]
   readonly outside: Outside
   /** Kills one after the other, in the middle of as many batches as it takes. */
   readonly run: (victims: readonly Victim[]) => Promise<void>
@@ -93,6 +99,7 @@ type Inner = {
   /** The batches that had their turn, in order. */
   readonly bulks: string[]
   readonly rounds: Round[]
+  readonly breaches: Breach[]
   readonly verdicts: Map<number, Judged>
   weather: Weather
   /** The API on its way up: payments go on without it. */
@@ -119,6 +126,7 @@ export function openCampaign(db: Db, url: string, seeded: { seed: number; random
     accepted: new Map(),
     bulks: [],
     rounds: [],
+    breaches: [],
     verdicts: new Map(),
     weather: { name: 'clear', faults: [] },
     back: Promise.resolve(),
@@ -127,6 +135,7 @@ export function openCampaign(db: Db, url: string, seeded: { seed: number; random
     rounds: inner.rounds,
     verdicts: inner.verdicts,
     bulks: inner.bulks,
+    breaches: inner.breaches,
     outside,
     run: async (victims) => {
       await Promise.all([outside.start(), learnToStart()])
@@ -134,8 +143,11 @@ export function openCampaign(db: Db, url: string, seeded: { seed: number; random
       let batch: Batch | undefined
       for (const victim of victims) {
         if (victim.startsWith('api')) await inner.back
-        if (batch !== undefined && !(await hasMiddle(inner, batch))) batch = await finish(inner, batch)
-        batch ??= await begin(inner)
+        // A batch that was uploaded in time may be paid before its turn.
+        while (batch === undefined || !(await hasMiddle(inner, batch))) {
+          if (batch !== undefined) await finish(inner, batch)
+          batch = await begin(inner)
+        }
         await strike(inner, batch, victim)
       }
       if (batch !== undefined) await finish(inner, batch)
@@ -159,7 +171,7 @@ const hasMiddle = async ({ db, rounds }: Inner, batch: Batch): Promise<boolean> 
   rounds.filter((round) => round.batch === batch.n).length < KILLS_PER_BATCH &&
   settledOf(await progressOf(db, batch.bulk_id)) < LINES * 0.8
 
-async function finish(inner: Inner, batch: Batch): Promise<undefined> {
+async function finish(inner: Inner, batch: Batch): Promise<void> {
   const { db, outside, verdicts } = inner
   await Promise.all([end(inner, batch), inner.back])
   const { paid, failed } = await progressOf(db, batch.bulk_id)
@@ -192,14 +204,14 @@ async function strike(inner: Inner, batch: Batch, victim: Victim): Promise<void>
   const { db, random } = inner
   const progress = (): Promise<Progress> => progressOf(db, batch.bulk_id)
   const settled = settledOf(await progress())
-  const moment = settled + 1 + random() * 0.4 * (LINES - settled)
+  const moment = settled + 1 + random() * 0.3 * (LINES - settled)
   const before = await until(
     `${moment} lines of ${batch.bulk_id} are settled`,
     async () => {
       const now = await progress()
       return settledOf(now) >= moment ? now : undefined
     },
-    ENDS_MS,
+    MOMENT_MS,
   )
   if (victim === 'api in an upload') {
     void accept(inner, inner.accepted.size)
@@ -209,6 +221,7 @@ async function strike(inner: Inner, batch: Batch, victim: Victim): Promise<void>
   await Promise.all(dead.map((member) => member.kill()))
   const started = performance.now()
   const after = await progress()
+  inner.breaches.push(...(await checkAll(db)))
   const round = {
     round: inner.rounds.length + 1,
     batch: batch.n,
@@ -248,19 +261,17 @@ const membersOf = ({ api, worker, outside }: Inner, victim: Victim): readonly Me
 
 const isFinal = (state: string): boolean => state !== 'PENDING' && state !== 'PROCESSING'
 
-/** Waits until every line is final or in review; what never gets there the judge will find stuck. */
+/** Waits until every line is final or in review, as long as some get there; the judge will find the others stuck. */
 async function end(inner: Inner, { bulk_id }: Batch): Promise<void> {
   const late = inner.weather.faults.some((fault) => JSON.stringify(fault).includes('late'))
-  await until(
-    `${bulk_id} ends`,
-    async () => {
-      // The rail's own clock moves on, so that what it pays late is paid.
-      if (late) await inner.outside.control('POST', '/_sim/clock', { advance_s: 25 })
-      const { state, total, paid, failed, uncertain } = await progressOf(inner.db, bulk_id)
-      const reviews = uncertain > 0 ? await inReview(inner.db, bulk_id) : 0
-      if (isFinal(state) || paid + failed + reviews === total) return true
-      return late ? pause(200).then(() => false) : false
-    },
-    ENDS_MS,
-  ).catch(() => undefined)
+  for (let left = -1, since = performance.now(); performance.now() - since < STUCK_MS; await pause(50)) {
+    // The rail's own clock moves on, so that what it pays late is paid.
+    if (late) await inner.outside.control('POST', '/_sim/clock', { advance_s: 25 })
+    const now = await progressOf(inner.db, bulk_id)
+    const reviews = now.uncertain > 0 ? await inReview(inner.db, bulk_id) : 0
+    const open = now.total - settledOf(now) - reviews
+    if (open === 0) return
+    if (open !== left) since = performance.now()
+    left = open
+  }
 }

@@ -1,5 +1,4 @@
-import { checkLedger } from '../../src/ledger/index.ts'
-import { checkPayments, findAccount } from '../../src/payments/index.ts'
+import { checkAll, findAccount } from '../../src/payments/index.ts'
 import { findOrganizationByName } from '../../src/identity/index.ts'
 import { DEMO_ORGANIZATION } from '../../src/app.ts'
 import { sql, type Db } from '../../src/platform/db.ts'
@@ -108,9 +107,7 @@ export async function judge(
 
 /** What must hold over everything at the end; empty when it does. */
 export async function judgeAll(db: Db, bulks: readonly string[], log: readonly Paid[]): Promise<string[]> {
-  const wrong = [...(await checkLedger(db)), ...(await checkPayments(db))].map(
-    (breach) => `${breach.invariant}: ${breach.found}`,
-  )
+  const wrong = (await checkAll(db)).map((breach) => `${breach.invariant}: ${breach.found}`)
   const kept = await db.many<{ bulk_id: string }>(sql`select bulk_id from bulk_batches order by id`)
   const [have, accepted] = [kept.map((row) => row.bulk_id).toSorted(), [...bulks].toSorted()]
   if (have.join() !== accepted.join()) wrong.push(`accepted ${accepted.join()}, kept ${have.join()}`)

@@ -1,6 +1,10 @@
 import { expect, test } from 'vitest'
-import { findDuplicates, findUsed } from './duplicates.ts'
+import { checkIds, type TakenIds } from './duplicates.ts'
 import { fileOf, limits } from './test-file.ts'
+
+type Options = Parameters<typeof checkIds>[2]
+const findDuplicates = async (path: string, options: Options = {}): Promise<TakenIds> =>
+  (await checkIds(path, limits, options)).repeated
 
 const HEADER = 'Montant;transferId;amount;currency;partyIdType;partyIdentifier'
 const fileWith = (ids: readonly string[]): string =>
@@ -8,7 +12,7 @@ const fileWith = (ids: readonly string[]): string =>
 
 test('a transferId that stands twice is named with both lines, in both languages', async () => {
   const path = fileWith(['a', 'b', 'a', 'c', 'b', 'a'])
-  const english = await findDuplicates(path, limits, { language: 'en' })
+  const english = await findDuplicates(path, { language: 'en' })
   expect(english.count).toBe(3)
   expect(english.errors.map((fault) => [fault.line, fault.column, fault.code, fault.pointer])).toEqual([
     [4, 'transferId', 'TRANSFER_ID_DUPLICATE', '/rows/4/transferId'],
@@ -18,17 +22,17 @@ test('a transferId that stands twice is named with both lines, in both languages
   expect(english.errors[1]?.detail).toBe(
     'Line 6, column “transferId”: “b”: this transferId is already on line 3.',
   )
-  const french = await findDuplicates(path, limits)
+  const french = await findDuplicates(path)
   expect(french.errors[0]?.detail).toContain('figure déjà à la ligne 2')
 })
 
 test('ids that differ only in case are two ids', async () => {
-  expect(await findDuplicates(fileWith(['a', 'A']), limits)).toMatchObject({ count: 0, errors: [] })
+  expect(await findDuplicates(fileWith(['a', 'A']))).toEqual({ count: 0, errors: [] })
 })
 
 test('of many duplicates a hundred are listed and all are counted', async () => {
   const ids = Array.from({ length: 30_000 }, (_, i) => `tx-${i % 15_000}`)
-  const { count, errors } = await findDuplicates(fileWith(ids), limits, { language: 'en' })
+  const { count, errors } = await findDuplicates(fileWith(ids), { language: 'en' })
   expect(count).toBe(15_000)
   expect(errors).toHaveLength(100)
   for (const fault of errors) {
@@ -40,14 +44,14 @@ test('of many duplicates a hundred are listed and all are counted', async () => 
 
 test('a payment list has no ids to compare, nor to look up', async () => {
   const path = fileOf('type_id,valeur_id,devise,montant\nALIAS,a,XAF,1\nALIAS,a,XAF,1\n')
-  expect(await findDuplicates(path, limits)).toMatchObject({ count: 0, errors: [] })
+  expect(await findDuplicates(path)).toEqual({ count: 0, errors: [] })
   const lookup = (): Promise<string[]> => Promise.reject(new Error('asked'))
-  expect(await findUsed(path, limits, { lookup })).toMatchObject({ count: 0, errors: [] })
+  expect((await checkIds(path, limits, { lookup })).used).toEqual({ count: 0, errors: [] })
 })
 
 test('duplicates are found although another row is at fault', async () => {
   const path = fileOf(`${HEADER}\n;a;0;XAF;ALIAS;awa\n;b;1;XAF;ALIAS;awa\n;b;1;XAF;ALIAS;awa\n`)
-  expect((await findDuplicates(path, limits)).errors).toMatchObject([{ line: 4 }])
+  expect((await findDuplicates(path)).errors).toMatchObject([{ line: 4 }])
 })
 
 test('ids used before are asked for by the thousand, counted all and listed by line', async () => {
@@ -57,7 +61,8 @@ test('ids used before are asked for by the thousand, counted all and listed by l
     asked.push(some.length)
     return some.filter((id) => Number(id.slice(3)) % 10 === 0).toReversed()
   }
-  const { count, errors } = await findUsed(fileWith(ids), limits, { lookup, language: 'en' })
+  const { used } = await checkIds(fileWith(ids), limits, { lookup, language: 'en' })
+  const { count, errors } = used
   expect(asked).toEqual([1000, 1000, 500])
   expect(count).toBe(250)
   expect(errors.map((fault) => fault.line)).toEqual(Array.from({ length: 100 }, (_, i) => 2 + 10 * i))

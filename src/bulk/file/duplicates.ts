@@ -3,45 +3,77 @@ import type { Fault } from '../../platform/errors.ts'
 import { type CellFault, describe, explain, type Particulars } from './explain.ts'
 import { faultAt } from './faults.ts'
 import { type FileLimits, type FileSummary, type ReadOptions, readRows } from './read-rows.ts'
+import type { Row } from './row.ts'
 
 /** Transfer ids that may not be used: how many rows, and the first hundred. */
-export type TakenIds = {
-  readonly count: number
-  readonly errors: readonly Fault[]
-  /** Of the whole file, which was read on the way. */
+export type TakenIds = { readonly count: number; readonly errors: readonly Fault[] }
+
+export type CheckedIds = {
   readonly summary: FileSummary
+  /** The currency of the file is that of its first valid row. */
+  readonly first: Row | undefined
+  /** Rows whose transferId stands on an earlier line of the same file: a fault of the file. */
+  readonly repeated: TakenIds
+  /** Rows whose transferId was used before: a conflict with what was accepted earlier. */
+  readonly used: TakenIds
 }
 
-type Options = Pick<ReadOptions, 'language'>
+/** Asked about up to a thousand ids at a time, answers those that are taken. */
+export type Lookup = (ids: string[]) => Promise<readonly string[]>
+
+type Options = Pick<ReadOptions, 'language'> & { readonly lookup?: Lookup | undefined }
 const MAX_LISTED = 100
 /** Ids followed at once while listing: far more than are listed, few enough for memory. */
 const MAX_FOLLOWED = 10_000
 const LOOKUP_IDS = 1000
 
 /**
- * The rows whose transferId stands on an earlier line of the same file. The database's unique index is what forbids
- * them; this finds out which they are. First pass: 8 bytes per row, sorted. Second pass, only when some repeat: both
- * lines of up to a hundred. Refuses like `readRows`; rows that are faulty themselves are passed over.
+ * Reads a file for its transfer ids. The database's unique index is what forbids repeated and used ones; this finds
+ * out which they are. Repeated ones cost 8 bytes per row, sorted, and, only where there are some, a second pass that
+ * lists both lines of up to a hundred. Without `lookup` nothing counts as used. Refuses like `readRows`; rows that
+ * are faulty themselves are passed over.
  */
-export async function findDuplicates(
+export async function checkIds(
   path: string,
   limits: FileLimits,
-  { language = 'fr' }: Options = {},
-): Promise<TakenIds> {
+  { language = 'fr', lookup }: Options = {},
+): Promise<CheckedIds> {
   const reader = readRows(path, limits, { language, past_faults: true })
-  let hashes = new BigUint64Array(1024)
-  let size = 0
+  const hashes = openHashes()
+  const asked = openLookup(lookup)
+  let first: Row | undefined
   for await (const rows of reader) {
-    for (const { transfer_id } of rows) {
+    first ??= rows[0]
+    for (const { transfer_id, line } of rows) {
       if (transfer_id === '') continue
-      if (size === hashes.length) hashes = grown(hashes)
-      hashes[size++] = hashOf(transfer_id)
+      hashes.add(hashOf(transfer_id))
+      if (asked.add(transfer_id, line)) await asked.ask()
     }
   }
   const summary = reader.summary()
-  const { count, repeated } = repeatsIn(hashes.subarray(0, size).sort())
-  if (count === 0) return { count, errors: [], summary }
+  const { count, repeated } = repeatsIn(hashes.sorted())
+  const errors = count === 0 ? [] : await listRepeats(path, limits, { summary, repeated, language })
+  const taken = await asked.close()
+  const used = taken.listed.map(({ id, line }) =>
+    idFault(summary, language, ['TRANSFER_ID_USED', line, id, {}]),
+  )
+  return { summary, first, repeated: { count, errors }, used: { count: taken.count, errors: used } }
+}
 
+/** The rows that repeat an earlier one, each with the line of that one. */
+async function listRepeats(
+  path: string,
+  limits: FileLimits,
+  {
+    summary,
+    repeated,
+    language,
+  }: {
+    readonly summary: FileSummary
+    readonly repeated: ReadonlySet<bigint>
+    readonly language: 'fr' | 'en'
+  },
+): Promise<Fault[]> {
   const errors: Fault[] = []
   const first = new Map<bigint, { readonly id: string; readonly line: number }>()
   for await (const rows of readRows(path, limits, { language, past_faults: true })) {
@@ -54,49 +86,51 @@ export async function findDuplicates(
         errors.push(
           idFault(summary, language, ['TRANSFER_ID_DUPLICATE', line, transfer_id, { found: seen.line }]),
         )
-      if (errors.length === MAX_LISTED) return { count, errors, summary }
+      if (errors.length === MAX_LISTED) return errors
     }
   }
-  return { count, errors, summary }
+  return errors
 }
 
-/**
- * The rows whose transferId was used before: `lookup` is asked about a thousand ids at a time and answers those that
- * are taken. Counts all, lists up to a hundred. Refuses like `readRows`.
- */
-export async function findUsed(
-  path: string,
-  limits: FileLimits,
-  { lookup, language = 'fr' }: Options & { readonly lookup: (ids: string[]) => Promise<readonly string[]> },
-): Promise<TakenIds> {
-  const reader = readRows(path, limits, { language, past_faults: true })
+type Asked = {
+  /** True when there are enough to ask about. */
+  readonly add: (id: string, line: number) => boolean
+  readonly ask: () => Promise<void>
+  readonly close: () => Promise<{
+    readonly count: number
+    readonly listed: readonly { readonly id: string; readonly line: number }[]
+  }>
+}
+
+/** Counts all that are taken, lists up to a hundred by their line. */
+function openLookup(lookup: Lookup | undefined): Asked {
   const listed: { readonly id: string; readonly line: number }[] = []
   let count = 0
-  let asked = new Map<string, number[]>()
+  let waiting = new Map<string, number[]>()
   const ask = async (): Promise<void> => {
-    const ids = [...asked.keys()]
-    for (const id of ids.length === 0 ? [] : await lookup(ids)) {
-      for (const line of asked.get(id) ?? []) {
+    const ids = [...waiting.keys()]
+    for (const id of lookup === undefined || ids.length === 0 ? [] : await lookup(ids)) {
+      for (const line of waiting.get(id) ?? []) {
         count++
         if (listed.length < MAX_LISTED) listed.push({ id: detached(id), line })
       }
     }
-    asked = new Map()
+    waiting = new Map()
   }
-  for await (const rows of reader) {
-    for (const { transfer_id, line } of rows) {
-      if (transfer_id === '') continue
-      const lines = asked.get(transfer_id)
-      if (lines === undefined) asked.set(transfer_id, [line])
+  return {
+    add: (id, line) => {
+      if (lookup === undefined) return false
+      const lines = waiting.get(id)
+      if (lines === undefined) waiting.set(id, [line])
       else lines.push(line)
-      if (asked.size === LOOKUP_IDS) await ask()
-    }
+      return waiting.size === LOOKUP_IDS
+    },
+    ask,
+    close: async () => {
+      await ask()
+      return { count, listed: listed.toSorted((a, b) => a.line - b.line) }
+    },
   }
-  await ask()
-  listed.sort((a, b) => a.line - b.line)
-  const summary = reader.summary()
-  const errors = listed.map(({ id, line }) => idFault(summary, language, ['TRANSFER_ID_USED', line, id, {}]))
-  return { count, errors, summary }
 }
 
 function idFault(
@@ -118,10 +152,21 @@ function hashOf(id: string): bigint {
   return value
 }
 
-function grown(from: BigUint64Array<ArrayBuffer>): BigUint64Array<ArrayBuffer> {
-  const to = new BigUint64Array(2 * from.length)
-  to.set(from)
-  return to
+/** Numbers in an array that grows, without an object for each. */
+function openHashes(): { readonly add: (hash: bigint) => void; readonly sorted: () => BigUint64Array } {
+  let hashes = new BigUint64Array(1024)
+  let size = 0
+  return {
+    add: (hash) => {
+      if (size === hashes.length) {
+        const more = new BigUint64Array(2 * hashes.length)
+        more.set(hashes)
+        hashes = more
+      }
+      hashes[size++] = hash
+    },
+    sorted: () => hashes.subarray(0, size).sort(),
+  }
 }
 
 function repeatsIn(sorted: BigUint64Array): { count: number; repeated: ReadonlySet<bigint> } {

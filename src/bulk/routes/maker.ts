@@ -1,8 +1,8 @@
 import type { Actor, Ctx } from '../../platform/context.ts'
 import { Refusal } from '../../platform/errors.ts'
 import type { Bulk } from '../batch.ts'
+import type { Maker } from '../deps.ts'
 import * as q from '../sql.ts'
-import type { Maker } from '../upload.ts'
 
 /** The organisation that asks; its name stands in the trail. */
 export const makerOf = (actor: Actor): Maker => {

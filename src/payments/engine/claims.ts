@@ -9,14 +9,21 @@ import { orderOf, type LiveRange, type Task } from './task.ts'
 const LEAST_CLAIM = 64
 const MOST_CLAIM = 2_000
 
+/** How many lines a claim takes; and below how many waiting ones the next claim is made, so that sending never waits. */
+export const claimSize = (drive: Drive): number =>
+  Math.min(MOST_CLAIM, Math.max(LEAST_CLAIM, 4 * drive.window.size()))
+
+/** Fresh lines and pursuits each have their own room in the queue: neither keeps the other waiting for ever. */
+const isPursuit = (task: Task): boolean => task.due !== undefined
+
 /**
  * Claims the next range when the queue runs low. The claim is committed before any of its lines can be sent. Answers
  * whether there was something to claim, whether nothing is open, or that there is enough work here already.
  */
 export async function fill(drive: Drive): Promise<'claimed' | 'nothing' | 'enough'> {
-  const want = Math.min(MOST_CLAIM, Math.max(LEAST_CLAIM, 4 * drive.window.size()))
-  if (drive.queue.length() > want / 2 || drive.breaker.state() === 'OPEN' || !drive.lease.safe())
-    return 'enough'
+  const want = claimSize(drive)
+  const fresh = drive.queue.length() - drive.queue.count(isPursuit)
+  if (fresh > want || drive.breaker.state() === 'OPEN' || !drive.lease.safe()) return 'enough'
   const token = drive.lease.token()
   // One transaction reads the lines too: a range that is claimed and not read would be followed by nobody.
   const claimed = await drive.db.tx(async (tx) => {
@@ -54,7 +61,7 @@ export async function fill(drive: Drive): Promise<'claimed' | 'nothing' | 'enoug
 /** Takes the pursuits that are due and queues what they ask for. */
 export async function sweep(drive: Drive): Promise<void> {
   const { habits } = drive
-  const room = 4 * drive.window.size() - drive.queue.length()
+  const room = claimSize(drive) - drive.queue.count(isPursuit)
   if (habits === undefined || room <= 0 || !drive.lease.safe()) return
   const busy = 2 * drive.settings.timeout_ms
   const token = drive.lease.token()

@@ -10,6 +10,8 @@ export type Queue<T> = {
   readonly take: () => T | undefined
   readonly done: (item: T) => void
   readonly length: () => number
+  /** How many that match were not taken yet; those behind a busy payee do not count. */
+  readonly count: (matches: (item: T) => boolean) => number
   /** Takes out what matches and was not sent. */
   readonly remove: (matches: (item: T) => boolean) => T[]
 }
@@ -17,8 +19,8 @@ export type Queue<T> = {
 export function openQueue<T>(payeeOf: (item: T) => string): Queue<T> {
   let ready: T[] = []
   let head = 0
-  /** Payees with a call in flight, and the items that wait for them. */
-  const busy = new Map<string, T[]>()
+  /** Payees with a call in flight, and the items that wait for them: mostly none. */
+  const busy = new Map<string, T[] | undefined>()
   let waiting = 0
 
   const compact = (): void => {
@@ -38,12 +40,14 @@ export function openQueue<T>(payeeOf: (item: T) => string): Queue<T> {
         const item = ready[head++]
         compact()
         if (item === undefined) continue
-        const behind = busy.get(payeeOf(item))
-        if (behind === undefined) {
-          busy.set(payeeOf(item), [])
+        const payee = payeeOf(item)
+        if (!busy.has(payee)) {
+          busy.set(payee, undefined)
           return item
         }
-        behind.push(item)
+        const behind = busy.get(payee)
+        if (behind === undefined) busy.set(payee, [item])
+        else behind.push(item)
         waiting += 1
       }
       return undefined
@@ -59,6 +63,14 @@ export function openQueue<T>(payeeOf: (item: T) => string): Queue<T> {
       }
     },
     length: () => ready.length - head + waiting,
+    count(matches) {
+      let n = 0
+      for (let i = head; i < ready.length; i++) {
+        const item = ready[i]
+        if (item !== undefined && matches(item)) n += 1
+      }
+      return n
+    },
     remove(matches) {
       const out: T[] = []
       const keep = (item: T): boolean => {
@@ -69,6 +81,7 @@ export function openQueue<T>(payeeOf: (item: T) => string): Queue<T> {
       ready = ready.slice(head).filter(keep)
       head = 0
       for (const [payee, behind] of busy) {
+        if (behind === undefined) continue
         const kept = behind.filter(keep)
         waiting -= behind.length - kept.length
         busy.set(payee, kept)
