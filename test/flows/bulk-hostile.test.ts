@@ -302,3 +302,25 @@ describe('a client that is slow or leaves', () => {
     expect((await Promise.all(crowd)).map(({ status }) => status)).toEqual(Array(24).fill(201))
   })
 })
+
+test('a JSON body is refused before it is read, whatever its size', async () => {
+  const size = 64 * MB
+  const answer = await new Promise<number | 'cut'>((resolve) => {
+    const sent = request(
+      {
+        port,
+        method: 'POST',
+        path: '/api/bulk-transfers',
+        headers: { 'content-type': 'application/json', 'content-length': size },
+      },
+      (response) => {
+        response.resume()
+        resolve(response.statusCode ?? 0)
+        sent.destroy()
+      },
+    )
+    sent.on('error', () => resolve('cut'))
+    sent.write(Buffer.alloc(1024, ' '))
+  })
+  expect(answer).toBe(415)
+})

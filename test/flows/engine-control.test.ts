@@ -136,21 +136,22 @@ test('an adapter that is wedged for good by two calls at once for one payee is n
 
 test('two batches take turns: the small one does not wait for the end of the large one', async () => {
   const order: string[] = []
+  await db.run(sql`insert into payments_connections (id, rail) values ('mojaloop', 'mojaloop')`)
+  const large = await newBatch(db, payer, many(400))
+  const small = await newBatch(db, payer, many(5, 1_000))
   await scripted(
     {
       pay: (one) => {
-        order.push(one.home_reference)
+        order.push(one.payee.identifier)
         return Promise.resolve(paidAnswer(one))
       },
     },
-    { settings: { rate_per_s: 400, window_max: 4 } },
+    { settings: { window_max: 4 } },
   )
-  const large = await newBatch(db, payer, many(400))
-  await until('the large one has begun', async () => order.length > 0)
-  const small = await newBatch(db, payer, many(5, 1_000))
-  await becomes(small, { PAID: 5 })
-  expect((await countersOf(db, large)).pending).toBeGreaterThan(0)
   await becomes(large, { PAID: 400 })
+  await becomes(small, { PAID: 5 })
+  // A claim takes 64 lines: the second one is the small batch's.
+  for (const payee of many(5, 1_000)) expect(order.indexOf(payee)).toBeLessThan(64 + 32)
 })
 
 test('cancel in the middle: the sums return at once, what is under way ends by its own outcome, nothing is sent again', async () => {
@@ -394,6 +395,44 @@ test('paid late: a line that had failed is booked as a loss, somebody is called,
     return copyFailedLines(tx, batch, await nextBatchId(tx), account, null)
   })
   expect(copied).toEqual({ total: 1, total_amount: 100n })
+})
+
+test('a refusal after a resend counts only when the rail says once more that it has nothing', async () => {
+  const [delayed = '', lost = ''] = many(2)
+  const sent = new Map<string, string[]>()
+  const sendings = (order: Order): string[] => sent.get(order.payee.identifier) ?? []
+  await scripted({
+    pay: (order) => {
+      sent.set(order.payee.identifier, [...sendings(order), order.reference])
+      return Promise.resolve<Answer>(
+        sendings(order).length === 1
+          ? { kind: 'unknown', because: 'time-out', said: {} }
+          : { kind: 'refused', reason: 'RAIL_BUSY', retryable: true, said: {} },
+      )
+    },
+    // The first sending of one of them was still on its way when the second was refused.
+    find: (order) =>
+      Promise.resolve(
+        order.payee.identifier === delayed && sendings(order).length > 1
+          ? paidAnswer(order)
+          : { kind: 'not-found', said: {} },
+      ),
+  })
+  const batch = await newBatch(db, payer, [delayed, lost])
+  await becomes(batch, { PAID: 1, FAILED: 1 })
+  for (const references of [sent.get(delayed), sent.get(lost)]) {
+    expect(references).toHaveLength(2)
+    expect(new Set(references).size).toBe(1)
+  }
+  expect(
+    await db.many(
+      sql`select seq, state, attempt, error_code from payments_lines where batch_id = ${batch} order by seq`,
+    ),
+  ).toEqual([
+    { seq: 1, state: 'PAID', attempt: 1, error_code: null },
+    { seq: 2, state: 'FAILED', attempt: 1, error_code: 'RAIL_BUSY' },
+  ])
+  expect(await breachesOf(db)).toEqual([])
 })
 
 /** A batch of n lines in REVIEW. */

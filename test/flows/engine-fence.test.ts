@@ -102,7 +102,7 @@ test('what a dead worker left is taken over even when the rail is away at that m
 test.each([
   ['claiming a range', 'payments_claim('],
   ['settling a set', 'payments_settle('],
-  ['taking up what is due', 'with due as'],
+  ['taking up what is due', 'payments_pursuits set rail_reference'],
   ['freeing what was not sent', `set state = 'DONE' where id = any`],
 ])('a commit whose answer is lost while %s leaves nothing that nobody follows', async (_doing, words) => {
   const eater = await openCommitEater(url)
@@ -125,7 +125,7 @@ test.each([
             rail.calls.includes(reference) ? paidAnswer(order) : { kind: 'not-found', said: {} },
           ),
       }),
-      { settings: { rate_per_s: 40, review_after_ms: 20_000 } },
+      { settings: { rate_per_s: 40, review_after_ms: 20_000, retry_delays_ms: [300, 300] } },
     ),
   )
   eater.eat(words)
@@ -135,7 +135,7 @@ test.each([
   await until('the pause holds', async () => {
     const { status } = await db.one<{ status: string }>(sql`
       select status from payments_public_lines where batch_id = ${batch} and seq = 20`)
-    return status === 'PENDING' || status === 'UNCERTAIN'
+    return status !== 'PROCESSING'
   })
   await db.run(sql`update payments_batches set paused = false where id = ${batch}`)
   await until('the batch is final', async () => (await countersOf(db, batch)).state.endsWith('COMPLETED'))
@@ -257,6 +257,31 @@ test('an order claimed under a lease that is over is not sent under the next one
   await until('people must look', async () => (await statesOf(db, batch))['REVIEW'] === 1)
   expect(confirmed).toEqual(['quote-1'])
   expect(answers).toHaveLength(2)
+})
+
+test('a process that was frozen sends nothing before it has renewed its lease', async () => {
+  const calls: string[] = []
+  const answers: (() => void)[] = []
+  const rail = scriptedRail({
+    pay: (order) => {
+      calls.push(order.reference)
+      return new Promise((resolve) => answers.push(() => resolve(paidAnswer(order))))
+    },
+  })
+  start(await openScriptedDriver(db, rail, { settings: { window_max: 4 } }))
+  const batch = await newBatch(db, payer, payees(12))
+  await until('four are under way', async () => calls.length === 4)
+  // The whole process stands still, as it does when it is stopped: two thirds of its lease pass.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 650)
+  for (const answer of answers.splice(0)) answer()
+  // Whatever would follow at once has followed by now; a renewal takes a round trip to the database.
+  for (let i = 0; i < 20; i++) await Promise.resolve()
+  expect(calls).toHaveLength(4)
+  await until('all are paid', async () => {
+    for (const answer of answers.splice(0)) answer()
+    return (await countersOf(db, batch)).completed === 12
+  })
+  expect(new Set(calls).size).toBe(12)
 })
 
 test('a refusal that comes after the lease was taken does not count; a payment does', async () => {

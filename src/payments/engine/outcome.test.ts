@@ -39,7 +39,7 @@ type Read = Exclude<Answer, { kind: 'unsent' | 'stop' }>
 const answers: Record<string, Read> = {
   paid,
   'refused for good': { kind: 'refused', reason: 'PAYEE_NOT_FOUND', retryable: false, said },
-  'refused for now': { kind: 'refused', reason: 'PAYEE_UNAVAILABLE', retryable: true, said },
+  'refused, may pass': { kind: 'refused', reason: 'PAYEE_UNAVAILABLE', retryable: true, said },
   unknown: { kind: 'unknown', because: 'time-out', said: {} },
   'not found': { kind: 'not-found', said },
   quoted: { kind: 'quoted', rail_reference: 'theirs', fee: 0n, expires_at: new Date(0), said },
@@ -54,15 +54,15 @@ const answer = (name: string): Read => {
 test.each([
   ['paid', 'first', 'PAID'],
   ['refused for good', 'first', 'FAILED'],
-  ['refused for now', 'first', 'RETRY'],
-  ['refused for now', 'last', 'FAILED'],
+  ['refused, may pass', 'first', 'RETRY'],
+  ['refused, may pass', 'last', 'FAILED'],
   ['unknown', 'first', 'UNCERTAIN'],
   ['not found', 'first', 'UNCERTAIN'],
   ['quoted', 'first', 'QUOTED'],
   ['mismatch', 'first', 'REVIEW'],
   ['paid', 'resent', 'PAID'],
   ['refused for good', 'resent', 'UNCERTAIN'],
-  ['refused for now', 'resent', 'UNCERTAIN'],
+  ['refused, may pass', 'resent', 'UNCERTAIN'],
   ['unknown', 'resent', 'UNCERTAIN'],
   ['mismatch', 'resent', 'REVIEW'],
 ])('an order answered «%s» at its %s sending is %s', (name, when, word) => {
@@ -86,7 +86,7 @@ test.each([
 })
 
 test('a refusal after a resend counts only with one more «not found»: it keeps the reason, the attempt and the reference', () => {
-  const outcome = readAnswer(settings, { ...sent, resent: true }, answer('refused for now'))
+  const outcome = readAnswer(settings, { ...sent, resent: true }, answer('refused, may pass'))
   expect(outcome).toMatchObject({
     attempt: 1,
     pursuit: { refused_as: 'PAYEE_UNAVAILABLE', rail_reference: 'ours' },
@@ -143,8 +143,8 @@ test.each<Case>([
   ['paid', 'in a cancelled batch', { cancelled: true }, deduplicates, 'PAID'],
   ['mismatch', 'uncertain', {}, deduplicates, 'REVIEW'],
   ['refused for good', 'uncertain', {}, deduplicates, 'FAILED'],
-  ['refused for now', 'uncertain', {}, deduplicates, 'RETRY'],
-  ['refused for now', 'quoted', { state: 'QUOTED' }, theirs, 'RETRY'],
+  ['refused, may pass', 'uncertain', {}, deduplicates, 'RETRY'],
+  ['refused, may pass', 'quoted', { state: 'QUOTED' }, theirs, 'RETRY'],
   ['unknown', 'uncertain', {}, deduplicates, 'ask-again'],
   ['unknown', 'uncertain for too long', long, deduplicates, 'REVIEW'],
   ['quoted', 'uncertain', {}, theirs, 'ask-again'],

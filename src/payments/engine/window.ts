@@ -7,8 +7,11 @@ export type Window = {
 
 const LEAST = 4
 const START = 16
-/** Latency may grow by this much over the best seen before the window stops growing: queueing, not distance. */
-const SLACK_MS = 15
+/**
+ * Latency may grow by this much over the best seen before the window stops growing: queueing, not distance. The slack is
+ * wide enough for a busy machine that keeps a process waiting for its turn, and a real adapter's queue stays short.
+ */
+const SLACK_MS = 100
 const SLACK_FACTOR = 3
 
 /**
@@ -37,7 +40,8 @@ export function openWindow(most: number): Window {
       const queued = latency_ms > best * SLACK_FACTOR + SLACK_MS
       if (queued) {
         easy = false
-        size = Math.max(Math.min(LEAST, most), size - 0.5 / size)
+        // Queueing alone never narrows it below where it began: that would be waiting for nothing.
+        if (size > START) size = Math.max(Math.min(START, most), size - 0.5 / size)
       } else if (full) size = Math.min(most, size + (easy ? 1 : 1 / size))
     },
   }

@@ -35,6 +35,7 @@ export async function addRoutes(
   for (const route of routes) if (route.body !== 'stream') addRoute(app, route, serving, actors)
   // Only these accept multipart/form-data: elsewhere it is an unsupported media type.
   await app.register(async (uploads) => {
+    uploads.removeAllContentTypeParsers() // these have no limit on their body, so JSON must not be read here
     await uploads.register(multipart, {
       limits: { fieldSize: 65_536, fields: 50, parts: 60, fileSize: serving.ctx.config.UPLOAD_MAX_BYTES },
     })
