@@ -311,7 +311,13 @@ begin
 
   select b1.* into b from payments_batches b1
   where b1.connection_id = p_connection and b1.open and not b1.paused
-  order by b1.id <= p_after, b1.id limit 1 for no key update; -- waits for a set that is being settled: skipping it would stall
+  order by b1.id <= p_after, b1.id limit 1 for no key update skip locked;
+  if not found then
+    -- The only ones are held: by a set that is being settled, which is worth waiting for; a cancelling keeps no other waiting.
+    select b1.* into b from payments_batches b1
+    where b1.connection_id = p_connection and b1.open and not b1.paused
+    order by b1.id <= p_after, b1.id limit 1 for no key update;
+  end if;
   if not found then
     return;
   end if;

@@ -60,6 +60,9 @@ export async function openNotifications(
   }
 }
 
+/** How long a good-bye may take. */
+const END_MS = 1_000
+
 type Session = { readonly lost: Promise<void>; readonly end: () => Promise<void> }
 
 async function connect(
@@ -89,7 +92,8 @@ async function connect(
   return {
     lost: over,
     end: async () => {
-      await client.end().catch(() => undefined) // already gone
+      // Already gone, or going: a client whose server has just ended it may never say that it has ended.
+      await Promise.race([client.end().catch(() => undefined), pause(END_MS, undefined, { ref: false })])
       dead()
     },
   }

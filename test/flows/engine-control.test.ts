@@ -154,6 +154,24 @@ test('two batches take turns: the small one does not wait for the end of the lar
   for (const payee of many(5, 1_000)) expect(order.indexOf(payee)).toBeLessThan(64 + 32)
 })
 
+test('a batch that somebody holds, cancelling a million lines, does not keep the others waiting', async () => {
+  await db.run(sql`insert into payments_connections (id, rail) values ('mojaloop', 'mojaloop')`)
+  const [busy, other] = [await newBatch(db, payer, many(5)), await newBatch(db, payer, many(5, 10))]
+  let release = (): void => undefined
+  const released = new Promise<void>((resolve) => (release = resolve))
+  let isHeld = false
+  const holding = db.tx(async (tx) => {
+    await tx.run(sql`select from payments_batches where id = ${busy} for no key update`)
+    isHeld = true
+    await released
+  })
+  await until('it is held', async () => isHeld)
+  await scripted({})
+  await becomes(other, { PAID: 5 }).finally(release)
+  await holding
+  await becomes(busy, { PAID: 5 })
+})
+
 test('cancel in the middle: the sums return at once, what is under way ends by its own outcome, nothing is sent again', async () => {
   const rail = held()
   const asked: string[] = []

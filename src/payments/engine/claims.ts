@@ -8,10 +8,20 @@ import { orderOf, type LiveRange, type Task } from './task.ts'
 
 const LEAST_CLAIM = 64
 const MOST_CLAIM = 2_000
+const WIDE_CLAIM = 512
 
-/** How many lines a claim takes; and below how many waiting ones the next claim is made, so that sending never waits. */
-export const claimSize = (drive: Drive): number =>
+/** How many lines a claim takes. */
+const claimSize = (drive: Drive): number =>
   Math.min(MOST_CLAIM, Math.max(LEAST_CLAIM, 4 * drive.window.size()))
+
+/**
+ * Below how many waiting lines the next claim is made. Half a claim, so that a cancel still finds lines to cancel; a
+ * whole one where the window is wide: such a rail would use up half before the next claim is committed.
+ */
+export const lowWater = (drive: Drive): number => {
+  const size = claimSize(drive)
+  return size >= WIDE_CLAIM ? size : size / 2
+}
 
 /** Fresh lines and pursuits each have their own room in the queue: neither keeps the other waiting for ever. */
 const isPursuit = (task: Task): boolean => task.due !== undefined
@@ -23,7 +33,7 @@ const isPursuit = (task: Task): boolean => task.due !== undefined
 export async function fill(drive: Drive): Promise<'claimed' | 'nothing' | 'enough'> {
   const want = claimSize(drive)
   const fresh = drive.queue.length() - drive.queue.count(isPursuit)
-  if (fresh > want || drive.breaker.state() === 'OPEN' || !drive.lease.safe()) return 'enough'
+  if (fresh > lowWater(drive) || drive.breaker.state() === 'OPEN' || !drive.lease.safe()) return 'enough'
   const token = drive.lease.token()
   // One transaction reads the lines too: a range that is claimed and not read would be followed by nobody.
   const claimed = await drive.db.tx(async (tx) => {

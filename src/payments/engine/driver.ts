@@ -2,7 +2,7 @@ import type { Answer } from '../../connectors/index.ts'
 import { CommitUnknown } from '../../platform/db.ts'
 import { unreachable } from '../../platform/errors.ts'
 import * as q from '../sql/drive.ts'
-import { claimSize, fill, freeUnsent, holdPaused, sweep } from './claims.ts'
+import { fill, freeUnsent, holdPaused, lowWater, sweep } from './claims.ts'
 import { queryDelay } from './connection.ts'
 import { openDrive, type Drive, type DriverDeps } from './drive.ts'
 import { newAttempt, readAnswer, type Sent } from './outcome.ts'
@@ -35,7 +35,7 @@ export function openDriver(deps: DriverDeps): Driver {
       if (task.token !== drive.lease.token()) drive.queue.done(task)
       else void launch(drive, task).then(pump)
     }
-    if (drive.more && drive.queue.length() < claimSize(drive)) wake()
+    if (drive.more && drive.queue.length() < lowWater(drive)) wake()
     const { rate_per_s } = drive.settings
     if (rate_per_s > 0 && drive.queue.length() > 0 && !drive.stopping)
       pacing ??= setTimeout(paced, 1_000 / rate_per_s)

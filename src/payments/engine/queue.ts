@@ -29,12 +29,13 @@ export function openQueue<T>(payeeOf: (item: T) => string): Queue<T> {
       head = 0
     }
   }
+  const putInFront = (item: T): void => {
+    if (head > 0) ready[--head] = item
+    else ready.unshift(item)
+  }
   return {
     push: (item) => void ready.push(item),
-    back: (item) => {
-      if (head > 0) ready[--head] = item
-      else ready.unshift(item)
-    },
+    back: putInFront,
     take() {
       while (head < ready.length) {
         const item = ready[head++]
@@ -58,26 +59,14 @@ export function openQueue<T>(payeeOf: (item: T) => string): Queue<T> {
       // They go to the front: they have waited the longest.
       for (const next of behind?.reverse() ?? []) {
         waiting -= 1
-        if (head > 0) ready[--head] = next
-        else ready.unshift(next)
+        putInFront(next)
       }
     },
     length: () => ready.length - head + waiting,
-    count(matches) {
-      let n = 0
-      for (let i = head; i < ready.length; i++) {
-        const item = ready[i]
-        if (item !== undefined && matches(item)) n += 1
-      }
-      return n
-    },
+    count: (matches) => countFrom(ready, head, matches),
     remove(matches) {
       const out: T[] = []
-      const keep = (item: T): boolean => {
-        if (!matches(item)) return true
-        out.push(item)
-        return false
-      }
+      const keep = (item: T): boolean => !(matches(item) && out.push(item) > 0)
       ready = ready.slice(head).filter(keep)
       head = 0
       for (const [payee, behind] of busy) {
@@ -89,4 +78,13 @@ export function openQueue<T>(payeeOf: (item: T) => string): Queue<T> {
       return out
     },
   }
+}
+
+function countFrom<T>(items: readonly T[], from: number, matches: (item: T) => boolean): number {
+  let n = 0
+  for (let i = from; i < items.length; i++) {
+    const item = items[i]
+    if (item !== undefined && matches(item)) n += 1
+  }
+  return n
 }
