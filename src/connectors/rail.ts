@@ -101,7 +101,11 @@ export type PayoutRail = {
   readonly name: string
   /** Asks the rail once, before the first order, how it must be used; throws when it cannot be reached. */
   readonly probe: () => Promise<RailHabits>
-  readonly pay: (order: Order) => Promise<Answer>
+  /**
+   * Where other steps come before the one that moves money, `mayMove` is asked just before it: a worker that lost its
+   * lease meanwhile must not take it. Answers `unsent` or `unknown` then.
+   */
+  readonly pay: (order: Order, mayMove?: () => boolean) => Promise<Answer>
   /** Second step where the rail made the reference (answer `quoted`). */
   readonly confirm: (order: Order, rail_reference: string) => Promise<Answer>
   /** Asks for the outcome of a reference (ours or the rail's). Moves no money. */

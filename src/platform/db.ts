@@ -133,19 +133,24 @@ export class Db extends Reader {
   async #once<T>(work: (tx: Tx) => Promise<T>, timeout_ms: number | undefined): Promise<T> {
     const client = await this.#pool.connect()
     const limit = timeout_ms === undefined ? undefined : timeout_ms + CLIENT_MARGIN_MS
+    // Without a limit of its own, a link that stalls without breaking would hold these three for hours.
+    const say = (text: string): Promise<unknown> =>
+      client.query({ text, query_timeout: limit ?? QUERY_TIMEOUT_MS } as pg.QueryConfig)
     let lost: Error | undefined
     const onError = (error: Error): void => void (lost = error)
     client.on('error', onError)
     try {
-      await client.query(timeout_ms === undefined ? 'begin' : beginLong(timeout_ms))
+      await say(timeout_ms === undefined ? 'begin' : beginLong(timeout_ms))
       const result = await inTransaction.run(true, () => work(new Tx(client, limit)))
-      await client.query('commit').catch((error: unknown) => {
+      await say('commit').catch((error: unknown) => {
         throw sqlState(error) === '' || isShutdown(error) ? new CommitUnknown(error) : error
       })
       return result
     } catch (error) {
-      if (!lost && !(error instanceof CommitUnknown))
-        await client.query('rollback').catch((cause: unknown) => {
+      // What the commit did is not known, and the link may still be busy with it: it is not used again.
+      if (error instanceof CommitUnknown) lost ??= error
+      if (!lost)
+        await say('rollback').catch((cause: unknown) => {
           lost = cause instanceof Error ? cause : new Error(String(cause))
         })
       throw error

@@ -52,17 +52,17 @@ export function openMojaloop(options: MojaloopOptions): PayoutRail {
   let ignores_our_id = false
   let twoPhase = canaryFirst((order) => payTwoPhase(http, options.expiry_s, order))
 
-  const pay = async (order: Order): Promise<Answer> => {
+  const pay: PayoutRail['pay'] = async (order, mayMove = () => true) => {
     if (mode === undefined) throw new Error('mojaloop: pay before probe')
     if (ignores_our_id) return { kind: 'stop', because: `${OWN_ID}; set MOJALOOP_MODE=stepwise`, said: {} }
     if (mode === 'two-phase') return twoPhase(order)
-    if (mode === 'stepwise') return payStepwise(http, options, order)
-    const answer = await payInOneCall(http, order)
+    if (mode === 'stepwise') return payStepwise(http, options, order, mayMove)
+    const answer = await payInOneCall(http, order, mayMove)
     if (answer.kind === 'stop' && answer.because === STRICT) {
       // The adapter was replaced since the probe. It refused before it did anything, and own ids stay own ids.
       log.warn({ rail: 'mojaloop' }, 'the scheme adapter no longer takes our transferId; paying stepwise')
       mode = 'stepwise'
-      return payStepwise(http, options, order)
+      return payStepwise(http, options, order, mayMove)
     }
     if ((answer.kind === 'mismatch' || answer.kind === 'unknown') && answer.because === OWN_ID) {
       log.error({ rail: 'mojaloop' }, 'the scheme adapter ignores our transferId; nothing more is sent')
@@ -116,7 +116,7 @@ async function probeStrict(http: Http): Promise<boolean> {
 }
 
 /** One call with our own transferId; where the adapter halts for our word, the word is given. */
-async function payInOneCall(http: Http, order: Order): Promise<Answer> {
+async function payInOneCall(http: Http, order: Order, mayMove: () => boolean): Promise<Answer> {
   const ask: Ask = { phase: 'pay', transfer_id: order.reference }
   let verdict = read(
     await http.call('POST', '/transfers', transferRequest(order, order.reference)),
@@ -129,6 +129,7 @@ async function payInOneCall(http: Http, order: Order): Promise<Answer> {
       const check = checkQuote(verdict.view, order, verdict.said)
       if (check.kind !== 'accepted') return decline(http, order, verdict, check)
     }
+    if (!mayMove()) return unknown('the lease was over before the acceptance', verdict.said)
     const word = verdict.for === 'party' ? { acceptParty: true } : { acceptQuote: true }
     verdict = await accept(http, order, order.reference, 'pay', word)
   }

@@ -12,7 +12,12 @@ export type StepwiseOptions = { readonly expiry_s: number; readonly dfsp_id?: st
  * Pays in three calls with ids of our own, which every version of the adapter takes: look-up, quote, transfer. Until
  * the third has left, no money can move, so a step that gets no answer leaves the order as it was.
  */
-export async function payStepwise(http: Http, options: StepwiseOptions, order: Order): Promise<Answer> {
+export async function payStepwise(
+  http: Http,
+  options: StepwiseOptions,
+  order: Order,
+  mayMove: () => boolean,
+): Promise<Answer> {
   const { type } = order.payee
   const lookup = await http.call('GET', `/parties/${type}/${encodeURIComponent(wireIdentifier(order.payee))}`)
   if (lookup.kind !== 'answer') return notOrdered('party look-up', lookup.because)
@@ -28,6 +33,7 @@ export async function payStepwise(http: Http, options: StepwiseOptions, order: O
   const quote = readQuote(quoting, order)
   if (quote.kind !== 'quote') return quote
 
+  if (!mayMove()) return notOrdered('transfer', 'the lease was over')
   const expires_at = new Date(Date.now() + options.expiry_s * 1000)
   const paying = await http.call(
     'POST',

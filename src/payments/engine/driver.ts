@@ -77,7 +77,8 @@ export function openDriver(deps: DriverDeps): Driver {
       const until = performance.now() + deadline_ms
       drive.stopping = true
       wake()
-      await running
+      // A silent rail may hold the loop in its probe for longer than we have; nothing was claimed in it.
+      await Promise.race([running, sleep(Math.max(0, deadline_ms - 3_000))])
       await freeUnsent(drive, () => true)
       while (drive.in_flight > 0 && performance.now() < until - 1_500) await sleep(20)
       await drive.settler.drain(Math.max(1_000, until - performance.now()))
@@ -141,7 +142,9 @@ async function launch(drive: Drive, task: Task): Promise<void> {
   drive.in_flight += 1
   const started = performance.now()
   let answer = await ask(drive, () =>
-    task.kind === 'pay' ? drive.rail.pay(task.order) : drive.rail.find(task.order, task.rail_reference),
+    task.kind === 'pay'
+      ? drive.rail.pay(task.order, () => drive.lease.token() === token && drive.lease.safe())
+      : drive.rail.find(task.order, task.rail_reference),
   )
   note(drive, answer, performance.now() - started, full)
   if (answer.kind === 'quoted' && task.kind === 'pay') {
