@@ -38,6 +38,8 @@ export async function openNotifications(
       log.warn('the notification connection was lost')
       const next = await reconnect(url, channels, hear, closing.signal)
       if (next === undefined) return
+      // Closed while it was being made: nobody else would ever end it.
+      if (closing.signal.aborted) return next.end()
       session = next
       log.info('the notification connection is back')
       reconnected.forEach((handler) => handler())
@@ -55,7 +57,6 @@ export async function openNotifications(
       closing.abort()
       await session.end()
       await kept
-      await session.end() // one that was made meanwhile
     },
   }
 }
