@@ -3,6 +3,7 @@ import { createWriteStream, mkdtempSync, openAsBlob, rmSync, writeFileSync } fro
 import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { httpFloor } from './floor.ts'
 import { startProduct, usageOf, type Product, type Usage } from './product.ts'
 
 /** One measured figure beside the bar that it must not pass. */
@@ -72,6 +73,18 @@ async function bulk(product: Product, home: string, folder: string): Promise<voi
     15,
     `upload ${((reserved - started) / 1_000).toFixed(2)} s; µs of CPU per line: ${per.join(', ')}`,
   )
+  const floor = await httpFloor(product.adapter, 30_000, 64)
+  const ratio = n / seconds / floor
+  console.log(
+    `     the same calls by a bare client: ${floor.toFixed(0)}/s, 100,000 in ${(n / floor).toFixed(1)} s; ours ÷ floor: ${ratio.toFixed(2)}`,
+  )
+  figures.push({
+    what: 'HTTP floor, calls per second',
+    value: floor,
+    unit: '/s',
+    bar: Number.POSITIVE_INFINITY,
+    note: `ratio ${ratio.toFixed(2)}`,
+  })
   measure(
     'processor time per line, without the simulators',
     ((cpuOf(after) - cpuOf(before) - ((after[1]?.cpu_s ?? 0) - (before[1]?.cpu_s ?? 0))) / n) * 1e6,

@@ -5,6 +5,8 @@ import { join } from 'node:path'
 /** The product as its user starts it, in a process of its own, with everything on free ports. */
 export type Product = {
   readonly base: string
+  /** The simulated scheme adapter. */
+  readonly adapter: string
   /** From the spawn to the line `ready`, milliseconds. */
   readonly start_ms: number
   readonly pid: number
@@ -29,9 +31,10 @@ export async function startProduct(home: string, env: NodeJS.ProcessEnv = {}): P
       ...env,
     },
   })
-  const base = await readyLine(child)
+  const { base, adapter } = await readyLines(child)
   return {
     base,
+    adapter,
     start_ms: performance.now() - started,
     pid: child.pid ?? 0,
     stop: () =>
@@ -42,7 +45,7 @@ export async function startProduct(home: string, env: NodeJS.ProcessEnv = {}): P
   }
 }
 
-function readyLine(child: ChildProcess): Promise<string> {
+function readyLines(child: ChildProcess): Promise<{ readonly base: string; readonly adapter: string }> {
   return new Promise((resolve, reject) => {
     let said = ''
     const timer = setTimeout(() => {
@@ -52,10 +55,11 @@ function readyLine(child: ChildProcess): Promise<string> {
     child.once('exit', (code) => reject(new Error(`the product ended with ${code} before it was ready`)))
     child.stdout?.on('data', (chunk: Buffer) => {
       said += chunk.toString('utf8')
-      const ready = /^ready (\S+)/m.exec(said)?.[1]
-      if (ready === undefined) return
+      const base = /^ready (\S+)/m.exec(said)?.[1]
+      const adapter = /SDK adapter\s+(\S+)/.exec(said)?.[1]
+      if (base === undefined || adapter === undefined) return
       clearTimeout(timer)
-      resolve(ready)
+      resolve({ base, adapter })
     })
   })
 }

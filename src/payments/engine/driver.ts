@@ -8,6 +8,7 @@ import { openDrive, type Drive, type DriverDeps } from './drive.ts'
 import { newAttempt, readAnswer, type Sent } from './outcome.ts'
 import { nextStep } from './pursue.ts'
 import { recover } from './recover.ts'
+import { mayTryAgain, rest } from './rest.ts'
 import type { Task } from './task.ts'
 
 /** How often in a row one order may fail to leave before it counts as uncertain. */
@@ -110,6 +111,14 @@ async function turn(drive: Drive, pump: () => void): Promise<boolean> {
     drive.resting = false
     drive.breaker.halfOpen()
   }
+  if (isIdle(drive)) {
+    const { open, due } = await q.glance(drive.db, drive.settings.id)
+    if (!open && !due) {
+      drive.more = false
+      drive.forget()
+      return false
+    }
+  }
   if (performance.now() - drive.swept_at >= drive.settings.poll_ms) {
     drive.swept_at = performance.now()
     await holdPaused(drive)
@@ -121,6 +130,10 @@ async function turn(drive: Drive, pump: () => void): Promise<boolean> {
   pump()
   return filled === 'claimed'
 }
+
+/** Nothing is queued, asked or being settled: one cheap look is enough, and a resting worker costs next to nothing. */
+const isIdle = (drive: Drive): boolean =>
+  drive.in_flight + drive.queue.length() + drive.settler.backlog() === 0
 
 function maySend(drive: Drive): boolean {
   if (drive.stopping || drive.stop_because !== undefined || !drive.lease.safe()) return false
@@ -262,28 +275,6 @@ async function askAgain(
     // It comes due again by itself: taking it had already committed a later time.
     drive.log.warn({ err: error, pursuit: String(due.id) }, 'a pursuit could not be rescheduled')
   }
-}
-
-/** The rail says that something is wrong with us: stop, free what was not sent, tell the operator. */
-async function rest(drive: Drive, because: string): Promise<void> {
-  await freeUnsent(drive, () => true)
-  await drive.db.tx((tx) => q.stopConnection(tx, drive.settings.id, drive.lease.token(), because))
-  drive.log.error(
-    { connection: drive.settings.id, because },
-    'the rail refuses us; the connection is stopped',
-  )
-  drive.breaker.open(performance.now(), drive.settings.stop_ms)
-  drive.lease.setStopped()
-  drive.resting = true
-  drive.stop_because = undefined
-  drive.ready = 0n // what made it refuse us may have changed how it must be used
-}
-
-/** After its rest, or at an operator's word, one line tries. */
-async function mayTryAgain(drive: Drive): Promise<boolean> {
-  await freeUnsent(drive, () => true)
-  if (drive.breaker.allowed(performance.now()) === 0) return false
-  return (await drive.db.tx((tx) => q.resumeConnection(tx, drive.settings.id, false))) === 1
 }
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))

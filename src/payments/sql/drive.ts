@@ -104,6 +104,17 @@ export type OrderRow = {
   payee_name: string | null
 }
 
+/** A glance for an idle worker: is there anything to claim, and is anything due? One cheap statement. */
+export const glance = (db: Reader, connection: string): Promise<{ open: boolean; due: boolean }> =>
+  db.one(sql`
+    select
+      exists (select from payments_batches where connection_id = ${connection} and open and not paused)
+        or exists (select from payments_ranges where connection_id = ${connection} and state = 'FREED') as open,
+      exists (
+        select from payments_pursuits
+        where connection_id = ${connection} and state <> 'REVIEW' and next_at <= cauri_now()
+      ) as due`)
+
 /** The lines of a claimed range that are still to be sent. */
 export const selectOrders = (
   tx: Tx,
