@@ -8,8 +8,7 @@ import { apiPages } from './pages/api.ts'
 import { configPages } from './pages/config.ts'
 import { databasePages } from './pages/database.ts'
 import { errorPages } from './pages/errors.ts'
-
-export type Page = { readonly path: string; readonly text: string }
+import type { Page } from './pages/page.ts'
 
 const root = join(import.meta.dirname, '..')
 const checking = process.argv.includes('--check')

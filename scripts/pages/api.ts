@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import type { Page } from '../docs.ts'
+import type { Page } from './page.ts'
 import { table } from './table.ts'
 
 /** As much of OpenAPI 3.1 as the page shows. */

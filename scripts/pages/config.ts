@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { schema } from '../../src/platform/config.ts'
-import type { Page } from '../docs.ts'
+import type { Page } from './page.ts'
 import { table } from './table.ts'
 
 type Setting = {

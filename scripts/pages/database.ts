@@ -1,6 +1,6 @@
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Page } from '../docs.ts'
+import type { Page } from './page.ts'
 import { table } from './table.ts'
 
 type Column = { readonly name: string; readonly type: string; readonly note: string }

@@ -1,5 +1,5 @@
 import { refusals } from '../../src/platform/errors.ts'
-import type { Page } from '../docs.ts'
+import type { Page } from './page.ts'
 import { table } from './table.ts'
 
 const EN = `# Refusals
