@@ -104,6 +104,21 @@ test('who stops watching sees nothing more, and the last one takes the row with 
   expect([seen.length, reads.length]).toEqual([1, before])
 })
 
+test('a row whose last watcher left while it waited for its turn is not read', async () => {
+  const reads: string[] = []
+  const gate = Promise.withResolvers<{ n: number }>()
+  const hub = openWatch({ log, read: (id) => (reads.push(id), gate.promise) })
+  open.push(hub)
+  const seen: string[] = []
+  const stops = ['a', 'b', 'c', 'd', 'e'].map((id) => hub.watch(id, () => seen.push(id)))
+  await until('every reader is busy', async () => reads.length === 4)
+  stops[4]?.()
+  gate.resolve({ n: 1 })
+  await until('the others have seen', async () => seen.length === 4)
+  await pause(5)
+  expect(reads).toEqual(['a', 'b', 'c', 'd'])
+})
+
 test('where many rows can be read in one query, a round is one query, and unknown rows are seen as such', async () => {
   const asked: number[] = []
   const singles: string[] = []

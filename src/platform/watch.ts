@@ -104,7 +104,10 @@ function reader<S>(options: WatchOptions<S>): (row: Row<S>) => void {
     while (queue.length > 0) await readRows(queue.splice(0, batch))
     running--
   }
-  const readRows = async (rows: readonly Row<S>[]): Promise<void> => {
+  const readRows = async (due: readonly Row<S>[]): Promise<void> => {
+    // The last watcher may have left while the row waited for its turn; such a row is nobody's any more.
+    const rows = due.filter((row) => row.seers.size > 0)
+    if (rows.length === 0) return
     for (const row of rows) row.stale = false
     // A read that fails is tried again with the next round; the watchers keep what they have.
     await statesOf(options, rows)
