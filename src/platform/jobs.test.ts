@@ -124,3 +124,10 @@ test('a cron expression is accepted, a wrong one refused', async () => {
   await jobs.schedule('mail', '*/5 * * * *', { n: 5 })
   await expect(jobs.schedule('mail', 'every day')).rejects.toThrow('Validation error')
 })
+
+test('many processes that start at once on one database all start', async () => {
+  const fresh = await freshDatabase()
+  const opened = await Promise.all(Array.from({ length: 6 }, () => openJobs<Queue>(fresh.url, queues, log)))
+  expect(opened).toHaveLength(6)
+  await Promise.all(opened.map((each) => each.stop()))
+})

@@ -182,9 +182,13 @@ const deadJob = (job: JobWithMetadata<object>): DeadJob => ({
   died_at: job.createdOn,
 })
 
-/** What the in-transaction `send` needs, for the role of the application's statements. */
+/**
+ * What the in-transaction `send` needs, for the role of the application's statements. One process at a time: two grants
+ * on the same thing at once fail («tuple concurrently updated»), and with them the start of the second process.
+ */
 async function allowSending(db: BossDb): Promise<void> {
   await db.executeSql(`do $$ begin
+    perform pg_advisory_xact_lock(hashtext('cauri: grants on pgboss'));
     if exists (select from pg_roles where rolname = 'cauri_app') then
       grant usage on schema pgboss to cauri_app;
       grant select, insert, update on all tables in schema pgboss to cauri_app;

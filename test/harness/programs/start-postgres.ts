@@ -2,5 +2,6 @@
 import { startPostgres } from '../../../src/platform/postgres/index.ts'
 
 const postgres = await startPostgres({ home: process.argv[2] ?? '' })
-console.log(`ready ${postgres.attached ? 'attached' : 'started'} ${postgres.url}`)
+// Before the line: who reads it may send the signal at once.
 process.once('SIGTERM', () => void postgres.stop().then(() => console.log('stopped')))
+console.log(`ready ${postgres.attached ? 'attached' : 'started'} ${postgres.url}`)
