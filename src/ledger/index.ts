@@ -4,7 +4,7 @@
  * nobody: what an entry means is its caller's business.
  */
 export { openAccount, systemAccount, balancesOf, type SystemCode } from './accounts.ts'
-export { checkLedger, type Breach } from './check.ts'
+export { checkLedger, ledgerGuards, ledgerInvariants } from './check.ts'
 export type { Entry, Line } from './entry.ts'
 export { post } from './post.ts'
 export { selectStatement as statementOf, type StatementRow } from './sql.ts'
