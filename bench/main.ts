@@ -1,149 +1,154 @@
-import { execFileSync } from 'node:child_process'
-import { createWriteStream, mkdtempSync, openAsBlob, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { httpFloor } from './floor.ts'
-import { startProduct, usageOf, type Product, type Usage } from './product.ts'
+import { parseArgs } from 'node:util'
+import { bulk } from './bulk.ts'
+import { allHeld, lineOf, markdownTable, textTable, type Figure } from './figure.ts'
+import { ledger } from './ledger.ts'
+import { million } from './million.ts'
+import { payers } from './payers.ts'
+import { stopAll, stopDatabases } from './processes.ts'
+import { startProduct } from './product.ts'
+import { aboutRun, record, reportOf } from './report.ts'
+import { secondsSince, type Run } from './run.ts'
+import { seed } from './seed.ts'
+import { slow } from './slow.ts'
+import { rest, start } from './start.ts'
+import { streams } from './streams.ts'
+import { twoPhase } from './two-phase.ts'
+import { upload } from './upload.ts'
 
-/** One measured figure beside the bar that it must not pass. */
-type Figure = {
-  readonly what: string
-  readonly value: number
-  readonly unit: string
-  readonly bar: number
-  readonly note: string
-}
-
-const figures: Figure[] = []
-const measure = (what: string, value: number, unit: string, bar: number, note = ''): void => {
-  figures.push({ what, value, unit, bar, note })
-  console.log(`${value <= bar ? 'ok  ' : 'OVER'} ${what}: ${value.toFixed(2)} ${unit} (bar ${bar}) ${note}`)
-}
-
-/** A standard file of n lines to n payees, none of them magic. */
-async function writeCsv(path: string, n: number, amount: number): Promise<void> {
-  const out = createWriteStream(path)
-  out.write('transferId,amount,currency,partyIdType,partyIdentifier\n')
-  for (let i = 0; i < n; i++) {
-    const line = `b${process.pid}-${n}-${i},${amount},XOF,MSISDN,228${10_000_000 + i + Math.floor(i / 500_000)}\n`
-    if (!out.write(line.replace(/000(\d{3})\n$/, '1110$1\n')))
-      await new Promise((resolve) => out.once('drain', resolve))
-  }
-  await new Promise((resolve) => out.end(resolve))
-}
-
-async function upload(product: Product, path: string): Promise<string> {
-  const form = new FormData()
-  form.set('payer_account', 'ACC-123456789')
-  form.set('file', await openAsBlob(path), 'bench.csv')
-  const answer = await fetch(`${product.base}/api/bulk-transfers`, { method: 'POST', body: form })
-  const body = (await answer.json()) as { bulkTransferId?: string }
-  if (answer.status !== 201 || body.bulkTransferId === undefined)
-    throw new Error(`upload: ${answer.status} ${JSON.stringify(body)}`)
-  return body.bulkTransferId
-}
-
-async function finished(product: Product, id: string, deadline_s: number): Promise<Record<string, unknown>> {
-  const answer = await fetch(`${product.base}/api/bulk-transfers/${id}/wait?timeout=${deadline_s}`)
-  const body = (await answer.json()) as Record<string, unknown>
-  if (answer.status !== 200) throw new Error(`wait: ${answer.status} ${JSON.stringify(body)}`)
-  return body
-}
-
-const cpuOf = (usage: readonly Usage[]): number => usage.reduce((sum, one) => sum + one.cpu_s, 0)
-
-async function bulk(product: Product, home: string, folder: string): Promise<void> {
-  const n = 100_000
-  const path = join(folder, 'bulk.csv')
-  await writeCsv(path, n, 100)
-  const before = usageOf(product, home)
-  const started = performance.now()
-  const id = await upload(product, path)
-  const reserved = performance.now()
-  const end = await finished(product, id, 300)
-  const seconds = (performance.now() - started) / 1_000
-  const after = usageOf(product, home)
-  if (end['completed'] !== n) throw new Error(`not all were paid: ${JSON.stringify(end)}`)
-  const per = after.map((u, i) => `${u.what} ${(((u.cpu_s - (before[i]?.cpu_s ?? 0)) / n) * 1e6).toFixed(0)}`)
-  measure(
-    '100,000 lines, upload to last line settled',
-    seconds,
-    's',
-    15,
-    `upload ${((reserved - started) / 1_000).toFixed(2)} s; µs of CPU per line: ${per.join(', ')}`,
-  )
-  const floor = await httpFloor(product.adapter, 30_000, 64)
-  const ratio = n / seconds / floor
-  console.log(
-    `     the same calls by a bare client: ${floor.toFixed(0)}/s, 100,000 in ${(n / floor).toFixed(1)} s; ours ÷ floor: ${ratio.toFixed(2)}`,
-  )
-  figures.push({
-    what: 'HTTP floor, calls per second',
-    value: floor,
-    unit: '/s',
-    bar: Number.POSITIVE_INFINITY,
-    note: `ratio ${ratio.toFixed(2)}`,
-  })
-  measure(
-    'processor time per line, without the simulators',
-    ((cpuOf(after) - cpuOf(before) - ((after[1]?.cpu_s ?? 0) - (before[1]?.cpu_s ?? 0))) / n) * 1e6,
-    'µs',
-    110,
-  )
-}
-
-async function million(product: Product, home: string, folder: string): Promise<void> {
-  const path = join(folder, 'million.csv')
-  await writeCsv(path, 1_000_000, 1)
-  const started = performance.now()
-  const id = await upload(product, path)
-  const seconds = (performance.now() - started) / 1_000
-  const peaks = usageOf(product, home)
-  await fetch(`${product.base}/api/bulk-transfers/${id}/pause`, { method: 'POST' })
-  measure('1,000,000 rows, upload to reserved', seconds, 's', 40)
-  for (const { what, peak_mb } of peaks) measure(`largest resident memory, ${what}`, peak_mb, 'MB', 400)
-}
-
-async function rest(product: Product, home: string): Promise<void> {
-  await sleep(3_000)
-  const before = cpuOf(usageOf(product, home))
-  await sleep(20_000)
-  measure('a resting sandbox', ((cpuOf(usageOf(product, home)) - before) / 20) * 100, '% of a core', 2)
-}
-
-const wanted = new Set(process.argv.slice(2))
-const runs = (name: string): boolean => wanted.size === 0 || wanted.has(name)
-const folder = mkdtempSync(join(tmpdir(), 'cauri-bench-'))
-// PostgreSQL runs as another user when this is root, and must be able to reach its folder.
-execFileSync('chmod', ['755', folder])
-const home = join(folder, 'home')
-console.log(
-  `load before: ${loadavg()
-    .map((x) => x.toFixed(2))
-    .join(' ')}`,
-)
-try {
-  const first = await startProduct(home)
-  measure('first start on an empty folder', first.start_ms / 1_000, 's', 90)
-  await first.stop()
-  const product = await startProduct(home)
-  measure('second start', product.start_ms / 1_000, 's', 4)
-  try {
-    if (runs('rest')) await rest(product, home)
-    if (runs('bulk')) await bulk(product, home, folder)
-    if (runs('million')) await million(product, home, folder)
-  } finally {
+const parts: Readonly<Record<string, (run: Run) => Promise<Figure[]>>> = {
+  start,
+  rest,
+  bulk,
+  slow,
+  twophase: twoPhase,
+  payers,
+  upload,
+  million,
+  ledger,
+  streams: async (run) => {
+    const product = await startProduct(join(run.folder, 'streams'))
+    const figures = await streams(product)
     await product.stop()
-  }
-} finally {
-  rmSync(folder, { recursive: true, force: true })
+    return figures
+  },
+  seed,
 }
-console.log(
-  `load after: ${loadavg()
-    .map((x) => x.toFixed(2))
-    .join(' ')}`,
-)
-if (process.env['BENCH_JSON'] !== undefined)
-  writeFileSync(process.env['BENCH_JSON'], JSON.stringify(figures, null, 2))
-process.exitCode = figures.every((figure) => figure.value <= figure.bar) ? 0 : 1
+
+const USAGE = `usage: npm run bench -- [part …] [--repeat n] [--json file] [--markdown] [--record] [--install] [--lines n]
+  parts       ${Object.keys(parts).join(' ')}
+  --repeat    repetitions of each measurement, medians count (5 of the short ones, 3 of the long ones)
+  --json      writes the run down, with every repetition
+  --markdown  prints the table as Markdown
+  --record    writes the table into docs/performance.md (a whole run only)
+  --install   as root: lets apt-get install what the comparison with the old design needs
+  --lines     a trial: batches of so many lines in place of 100,000 (and ten times as many in place of a million)`
+
+/** Exits 1 when a bar was not reached or a part broke, 2 when it was called wrongly. */
+async function main(): Promise<void> {
+  const options = readOptions()
+  const names = options.positionals.length === 0 ? Object.keys(parts) : options.positionals
+  const folder = mkdtempSync(join(tmpdir(), 'cauri-bench-'))
+  // PostgreSQL runs as another user when this is root, and must be able to reach its folder.
+  chmodSync(folder, 0o755)
+  let interrupted = false
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => {
+      interrupted = true
+      void cleanUp(folder).finally(() => process.exit(130))
+    })
+  process.once('uncaughtException', (error) => {
+    console.error(error)
+    void cleanUp(folder).finally(() => process.exit(1))
+  })
+  const [started, load_before] = [performance.now(), loadavg()]
+  const figures: Figure[] = []
+  const broken: string[] = []
+  for (const name of names) {
+    if (interrupted) return
+    const result = await runPart(name, { ...options.run, folder: join(folder, name) })
+    if (typeof result === 'string') broken.push(result)
+    else figures.push(...result)
+  }
+  if (interrupted) return
+  await cleanUp(folder)
+  const command = ['npm run bench', ...process.argv.slice(2)].join(' ').replace('bench ', 'bench -- ')
+  const report = reportOf({ load_before, command, minutes: secondsSince(started) / 60, figures, broken })
+  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`)
+  if (options.record && broken.length === 0) record(report)
+  console.log(`\n${options.markdown ? markdownTable(figures) : textTable(figures)}\n\n${aboutRun(report)}`)
+  for (const one of broken) console.log(`\nBROKEN ${one}`)
+  process.exitCode = allHeld(figures) && broken.length === 0 ? 0 : 1
+}
+
+/** The part's figures, or why it broke: what the others measured must not be lost with it. */
+async function runPart(name: string, run: Run): Promise<Figure[] | string> {
+  const started = performance.now()
+  console.log(`${name} …`)
+  mkdirSync(run.folder)
+  chmodSync(run.folder, 0o755)
+  try {
+    const figures = (await parts[name]?.(run)) ?? []
+    for (const one of figures) run.say(lineOf(one))
+    return figures
+  } catch (error) {
+    run.say(`broke: ${String(error)}`)
+    return `${name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`
+  } finally {
+    await cleanUp(run.folder)
+    console.log(`${name}: ${secondsSince(started).toFixed(0)} s`)
+  }
+}
+
+async function cleanUp(folder: string): Promise<void> {
+  await stopAll()
+  await stopDatabases(folder)
+  rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 })
+}
+
+function readOptions() {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      repeat: { type: 'string' },
+      lines: { type: 'string' },
+      json: { type: 'string' },
+      markdown: { type: 'boolean', default: false },
+      record: { type: 'boolean', default: false },
+      install: { type: 'boolean', default: false },
+    },
+  })
+  const unknown = positionals.find((name) => !Object.hasOwn(parts, name))
+  if (unknown !== undefined) throw new Wrong(`there is no part ${unknown}`)
+  if (values.record && (positionals.length > 0 || values.lines !== undefined))
+    throw new Wrong('only a whole run is recorded')
+  if (process.platform !== 'linux')
+    throw new Wrong('processor time and memory are read from /proc: Linux only')
+  const repeat = numberOf('--repeat', values.repeat)
+  const run = {
+    lines: numberOf('--lines', values.lines),
+    repeat: { short: repeat ?? 5, long: repeat ?? 3 },
+    install: values.install,
+    say: (text: string) => console.log(`  ${text}`),
+  }
+  return { ...values, positionals, run }
+}
+
+class Wrong extends Error {}
+
+function numberOf(option: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const value = Number(text)
+  if (Number.isInteger(value) && value >= 1) return value
+  throw new Wrong(`${option}: ${text} is not a number from 1 on`)
+}
+
+try {
+  await main()
+} catch (error) {
+  if (!(error instanceof Wrong || (error instanceof TypeError && 'code' in error))) throw error
+  console.error(`${error.message}\n${USAGE}`)
+  process.exitCode = 2
+}

@@ -1,119 +1,122 @@
-import { spawn, type ChildProcess } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { execFile } from 'node:child_process'
+import { mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { startPostgres } from '../src/platform/postgres/index.ts'
+import { postmasterOf, start, usageOf } from './processes.ts'
 
 /** The product as its user starts it, in a process of its own, with everything on free ports. */
 export type Product = {
   readonly base: string
-  /** The simulated scheme adapter. */
-  readonly adapter: string
+  readonly home: string
+  readonly pid: number
   /** From the spawn to the line `ready`, milliseconds. */
   readonly start_ms: number
-  readonly pid: number
   readonly stop: () => Promise<void>
 }
 
-const MAIN = join(import.meta.dirname, '../src/main.ts')
-const START_MS = 120_000
+const SOURCE = join(import.meta.dirname, '../src')
 
-export async function startProduct(home: string, env: NodeJS.ProcessEnv = {}): Promise<Product> {
+/** Only what a program needs to run: no setting of the caller's machine may bend a measurement. */
+export const bareEnv = (): NodeJS.ProcessEnv =>
+  Object.fromEntries(
+    ['PATH', 'HOME', 'TMPDIR', 'LANG'].flatMap((name) => {
+      const value = process.env[name]
+      return value === undefined ? [] : [[name, value]]
+    }),
+  )
+
+export type ProductOptions = {
+  /** Settings of Cauri; its own simulators run unless SCHEME_ADAPTER_URL says otherwise. */
+  readonly env?: NodeJS.ProcessEnv
+  readonly roles?: string
+}
+
+/** Starts it on this data folder, which is made when it is not there. */
+export async function startProduct(
+  home: string,
+  { env = {}, roles = 'api,worker' }: ProductOptions = {},
+): Promise<Product> {
+  mkdirSync(home, { recursive: true })
   const started = performance.now()
-  const child = spawn(process.execPath, [MAIN], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: {
-      ...process.env,
-      CAURI_HOME: home,
-      LOG_LEVEL: 'warn',
-      PORT: '0',
-      SDK_PORT: '0',
-      HUB_PORT: '0',
-      SIMULATOR_PORT: '0',
-      ...env,
-    },
+  const running = await start({
+    command: process.execPath,
+    args: [join(SOURCE, 'main.ts'), '--role', roles],
+    cwd: home,
+    env: { ...bareEnv(), ...envOf(home), LOG_LEVEL: 'warn', ...env },
+    ready: /^ready (http\S+)/m,
   })
-  const { base, adapter } = await readyLines(child)
   return {
-    base,
-    adapter,
+    base: running.said[1] ?? '',
+    home,
     start_ms: performance.now() - started,
-    pid: child.pid ?? 0,
-    stop: () =>
-      new Promise((resolve) => {
-        child.once('exit', () => resolve())
-        child.kill('SIGTERM')
-      }),
+    pid: running.pid,
+    stop: running.stop,
   }
 }
 
-function readyLines(child: ChildProcess): Promise<{ readonly base: string; readonly adapter: string }> {
-  return new Promise((resolve, reject) => {
-    let said = ''
-    const timer = setTimeout(() => {
-      child.kill('SIGKILL')
-      reject(new Error('the product was not ready in time'))
-    }, START_MS)
-    child.once('exit', (code) => reject(new Error(`the product ended with ${code} before it was ready`)))
-    child.stdout?.on('data', (chunk: Buffer) => {
-      said += chunk.toString('utf8')
-      const base = /^ready (\S+)/m.exec(said)?.[1]
-      const adapter = /SDK adapter\s+(\S+)/.exec(said)?.[1]
-      if (base === undefined || adapter === undefined) return
-      clearTimeout(timer)
-      resolve({ base, adapter })
-    })
+const envOf = (home: string): NodeJS.ProcessEnv => ({
+  CAURI_HOME: home,
+  PORT: '0',
+  SDK_PORT: '0',
+  HUB_PORT: '0',
+  SIMULATOR_PORT: '0',
+})
+
+/** Runs something on the product's database, as its owner; it must be running. */
+export async function withDatabase<T>(product: Product, work: (url: string) => Promise<T>): Promise<T> {
+  const postgres = await startPostgres({ home: product.home })
+  try {
+    return await work(postgres.url)
+  } finally {
+    await postgres.stop()
+  }
+}
+
+/** `cauri ledger check`: a fast run that broke its own books has measured nothing. Throws with what is broken. */
+export async function checkBooks(product: Product): Promise<void> {
+  await promisify(execFile)(process.execPath, [join(SOURCE, 'cli/main.ts'), 'ledger', 'check'], {
+    cwd: product.home,
+    env: { ...bareEnv(), ...envOf(product.home) },
+  }).catch((error: unknown) => {
+    throw new Error(`the books are not in order after the run: ${JSON.stringify(error)}`, { cause: error })
   })
 }
 
-export type Usage = {
-  readonly what: string
-  /** Processor seconds used since its start, with what its ended children used. */
+export type Spent = {
+  /** Processor seconds since each began. */
   readonly cpu_s: number
-  /** Largest resident memory of one process of this kind, MB. */
+  /** Largest resident memory of one process of the kind, MB; PostgreSQL's count the shared buffers that they touched. */
   readonly peak_mb: number
 }
+export type Kind = 'server' | 'simulators' | 'postgres'
 
-/**
- * What the product's processes have used: the server, the simulators, and PostgreSQL's (found by their data folder).
- * Linux only, by /proc.
- */
-export function usageOf(product: Product, home: string): Usage[] {
-  const processes = readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .flatMap((pid) => describe(pid, product.pid, home))
-  const kinds = ['server', 'simulators', 'postgres']
-  return kinds.map((what) => {
-    const mine = processes.filter((one) => one.what === what)
-    return {
-      what,
-      cpu_s: mine.reduce((sum, one) => sum + one.cpu_s, 0),
-      peak_mb: Math.max(0, ...mine.map((one) => one.peak_mb)),
-    }
-  })
+/** What the product's processes have used: the server, its simulators, and PostgreSQL's (found by the data folder). */
+export function spentBy(product: Product): Record<Kind, Spent> {
+  const spent: Record<Kind, { cpu_s: number; peak_mb: number }> = {
+    server: { cpu_s: 0, peak_mb: 0 },
+    simulators: { cpu_s: 0, peak_mb: 0 },
+    postgres: { cpu_s: 0, peak_mb: 0 },
+  }
+  const postmaster = postmasterOf(product.home)
+  for (const name of readdirSync('/proc')) {
+    const usage = /^\d+$/.test(name) ? usageOf(name) : undefined
+    const kind = usage === undefined ? undefined : kindOf(product, postmaster, Number(name), usage.parent)
+    if (usage === undefined || kind === undefined) continue
+    // Only the postmaster's ended children are its own kind: those of the server are programs that it asked something.
+    spent[kind].cpu_s += Number(name) === postmaster ? usage.cpu_with_children_s : usage.cpu_s
+    spent[kind].peak_mb = Math.max(spent[kind].peak_mb, usage.peak_mb)
+  }
+  return spent
 }
 
-const TICKS_PER_S = 100
-/** Children of the postmaster, by its pid in the data folder's own file. */
-function describe(pid: string, server: number, home: string): Usage[] {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    const parent = Number(fields[1])
-    const postmaster = Number(readFileSync(join(home, 'postgres/data/postmaster.pid'), 'utf8').split('\n')[0])
-    const what =
-      Number(pid) === server
-        ? 'server'
-        : parent === server && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('simulators')
-          ? 'simulators'
-          : Number(pid) === postmaster || parent === postmaster
-            ? 'postgres'
-            : undefined
-    if (what === undefined) return []
-    // Fields 14 to 17 of proc(5): own and awaited children's time, in ticks.
-    const own = Number(fields[11]) + Number(fields[12])
-    const children = Number(pid) === postmaster ? Number(fields[13]) + Number(fields[14]) : 0
-    const peak = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? '0'
-    return [{ what, cpu_s: (own + children) / TICKS_PER_S, peak_mb: Number(peak) / 1024 }]
-  } catch {
-    return [] // it ended while we looked
-  }
+function kindOf(
+  { pid }: Product,
+  postmaster: number | undefined,
+  one: number,
+  parent: number,
+): Kind | undefined {
+  if (one === pid) return 'server'
+  if (one === postmaster || parent === postmaster) return 'postgres'
+  return parent === pid ? 'simulators' : undefined
 }
