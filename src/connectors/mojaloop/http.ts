@@ -1,3 +1,4 @@
+import { crashPoint } from '../../platform/crash-point.ts'
 import type { Outbound, OutboundAnswer } from '../../platform/outbound.ts'
 
 /** What became of one call to the adapter: an answer, surely nothing sent, or not known. */
@@ -28,15 +29,17 @@ export function openHttp(options: HttpOptions): Http {
   const base = url.pathname.replace(/\/+$/, '')
   const pool = outbound.pool(url.origin, { connections })
   return {
-    call: (method, path, body) =>
-      pool.request({
+    call: (method, path, body) => {
+      crashPoint('call.before-send')
+      return pool.request({
         method,
         path: base + path,
         headers: HEADERS,
         timeout_ms,
         max_bytes: MAX_ANSWER_BYTES,
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      }),
+      })
+    },
     close: pool.close,
   }
 }

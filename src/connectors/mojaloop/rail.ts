@@ -10,6 +10,7 @@ import { checkQuote } from './quote.ts'
 import { payStepwise } from './stepwise.ts'
 import { OWN_ID, readTransfer, refused, STRICT, unknown } from './verdict.ts'
 import type { Ask, Verdict, Waiting } from './verdict.ts'
+import { openWatch } from './watch.ts'
 import { probeRequest, transferRequest } from './wire.ts'
 
 export type MojaloopOptions = {
@@ -47,12 +48,15 @@ const habitsOf: Readonly<Record<Mode, RailHabits>> = {
  */
 export function openMojaloop(options: MojaloopOptions): PayoutRail {
   const { mode: wanted, log } = options
-  const http = openHttp({ ...options, timeout_ms: options.timeout_ms ?? TIMEOUT_MS })
+  const timeout_ms = options.timeout_ms ?? TIMEOUT_MS
+  const http = openHttp({ ...options, timeout_ms })
   let mode: Mode | undefined
   let ignores_our_id = false
   let twoPhase = canaryFirst((order) => payTwoPhase(http, options.expiry_s, order))
 
-  const pay: PayoutRail['pay'] = async (order, mayMove = () => true) => {
+  const watch = openWatch(http, timeout_ms)
+
+  const payNow = async (order: Order, mayMove: () => boolean): Promise<Answer> => {
     if (mode === undefined) throw new Error('mojaloop: pay before probe')
     if (ignores_our_id) return { kind: 'stop', because: `${OWN_ID}; set MOJALOOP_MODE=stepwise`, said: {} }
     if (mode === 'two-phase') return twoPhase(order)
@@ -78,7 +82,7 @@ export function openMojaloop(options: MojaloopOptions): PayoutRail {
       twoPhase = canaryFirst((order) => payTwoPhase(http, options.expiry_s, order))
       return habitsOf[mode]
     },
-    pay,
+    pay: (order, mayMove = () => true) => watch.over(order, () => payNow(order, mayMove)),
     confirm: async (order, rail_reference) => {
       const verdict = await accept(http, order, rail_reference, 'confirm', { acceptQuote: true })
       return verdict.kind === 'waiting' ? haltedFor(http, order, verdict) : verdict

@@ -40,6 +40,22 @@ export function readParty(http: HttpAnswer, order: Order): FoundParty | Answer {
   return { kind: 'party', payee_fsp, ...(payer_fsp === undefined ? {} : { payer_fsp }) }
 }
 
+/** SDK 18, once its Redis subscription is out of step (see `watch.ts`), was seen to answer with somebody else's quote. */
+const ANOTHERS_QUOTE = 'the scheme adapter answered with the quote of another transfer: restart it'
+
+/**
+ * Whether a packet names another transaction than ours. It is opaque by contract, but the payee's side puts the
+ * transaction into it (FSPIOP API, «ILP packet»: base64url JSON inside the packet's data); one that does not tell
+ * passes.
+ */
+function isOfAnother(ilp_packet: string, transaction_id: string): boolean {
+  const packet = Buffer.from(ilp_packet, 'base64url').toString('latin1')
+  const data = /eyJ[\w-]+/.exec(packet)?.[0] ?? ''
+  const told = `${packet} ${Buffer.from(data, 'base64url').toString('latin1')}`
+  const named = /"transactionId"\s*:\s*"([^"]+)"/.exec(told)?.[1]
+  return named !== undefined && named.toLowerCase() !== transaction_id
+}
+
 /** Reads POST /quotes, and holds the quote against the order. No money order was sent yet. */
 export function readQuote(http: HttpAnswer, order: Order): GivenQuote | Answer {
   const root = parseBody(http.body)
@@ -51,6 +67,7 @@ export function readQuote(http: HttpAnswer, order: Order): GivenQuote | Answer {
   const condition = text(body?.['condition'])
   const cost = readMoney(body?.['transferAmount'])
   if (http.status !== 200 || !ilp_packet || !condition || !cost) return unreadable('quote', http, root, said)
+  if (isOfAnother(ilp_packet, order.reference)) return { kind: 'stop', because: ANOTHERS_QUOTE, said }
   const view = { payees: [], asked: undefined, cost, receives: readMoney(body?.['payeeReceiveAmount']) }
   const check = checkQuote(view, order, said)
   if (check.kind !== 'accepted') return check

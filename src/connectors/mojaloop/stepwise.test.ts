@@ -12,12 +12,15 @@ import {
   steps,
   strict,
 } from '../../../test/captures/mojaloop/scripted.ts'
-import type { Reply } from '../../../test/captures/mojaloop/scripted.ts'
+import type { Call, Reply } from '../../../test/captures/mojaloop/scripted.ts'
 import type { MojaloopOptions } from './rail.ts'
 
 describe('stepwise', () => {
   const stepwise = async (change: Parameters<typeof steps>[1] = {}, more: Partial<MojaloopOptions> = {}) => {
-    const server = await serve(after(strict, (call) => steps(call, change)))
+    // Our own account is looked up to tell a silent payee from an adapter that resolves nobody.
+    const isOwn = (path: string): boolean => path === '/parties/MSISDN/123456789'
+    const script = (call: Call): Reply => steps(call, isOwn(call.path) ? {} : change)
+    const server = await serve(after(strict, script))
     const rail = open(server.url, more)
     await rail.probe()
     server.calls.splice(0)
@@ -59,6 +62,13 @@ describe('stepwise', () => {
 
   const error = (code: string) => ({ errorInformation: { errorCode: code, errorDescription: 'd' } })
   const ok = (body: object): Reply => ({ status: 200, body: { currentState: 'COMPLETED', ...body } })
+  /** A packet as an ILP library makes it: address and length before the JSON, which is base64url once more. */
+  const quotedFor = (transactionId: string): object => {
+    const data = Buffer.from(JSON.stringify({ transactionId, quoteId: 'q' })).toString('base64url')
+    const packet = Buffer.from(`\x01\x82\x05\x3ag.payeefsp.msisdn.228\x82\x05\x06${data}`, 'latin1')
+    const quote = quoteOf('10000')
+    return { body: { ...quote.body, ilpPacket: packet.toString('base64url') } }
+  }
   test.each<[string, Parameters<typeof steps>[1], object, number]>([
     [
       'party not found, as v24 says it',
@@ -88,7 +98,7 @@ describe('stepwise', () => {
       'a silent party',
       { party: { status: 500, body: { message: 'Timeout' } } },
       { kind: 'refused', reason: 'PAYEE_UNAVAILABLE', retryable: true },
-      1,
+      2,
     ],
     [
       'a look-up that the hub refuses at once',
@@ -151,6 +161,12 @@ describe('stepwise', () => {
       'a fee above the cap',
       { quote: ok({ quotes: quoteOf('10001') }) },
       { kind: 'refused', reason: 'FEE_ABOVE_CAP' },
+      2,
+    ],
+    [
+      'the quote of another transfer, as a wedged SDK 18 gave it',
+      { quote: ok({ quotes: quotedFor('c15b91c0-b295-401c-808c-c76e4d1a5782') }) },
+      { kind: 'stop', because: expect.stringContaining('another transfer') as string },
       2,
     ],
     ['a quote that hangs', { quote: 'hang' }, { kind: 'unsent' }, 2],

@@ -1,3 +1,4 @@
+import { crashPoint } from '../../platform/crash-point.ts'
 import { sha256, uuidV4From } from '../../platform/ids.ts'
 import type { Answer, Order } from '../rail.ts'
 import type { Http } from './http.ts'
@@ -23,6 +24,7 @@ export async function payStepwise(
   if (lookup.kind !== 'answer') return notOrdered('party look-up', lookup.because)
   const party = readParty(lookup, order)
   if (party.kind !== 'party') return party
+  crashPoint('stepwise.looked-up')
   const payer_fsp = options.dfsp_id ?? party.payer_fsp
   if (payer_fsp === undefined) {
     return { kind: 'stop', because: 'our FSP id is not known: the adapter does not tell it', said: {} }
@@ -32,6 +34,7 @@ export async function payStepwise(
   if (quoting.kind !== 'answer') return notOrdered('quote', quoting.because)
   const quote = readQuote(quoting, order)
   if (quote.kind !== 'quote') return quote
+  crashPoint('stepwise.quoted')
 
   if (!mayMove()) return notOrdered('transfer', 'the lease was over')
   const expires_at = new Date(Date.now() + options.expiry_s * 1000)

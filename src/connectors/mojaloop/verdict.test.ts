@@ -162,6 +162,31 @@ describe('paid', () => {
     expect(read(200, good)).toMatchObject({ kind: 'paid', fee: 0n })
     expect(read(200, { ...good, ...change }).kind).toBe('mismatch')
   })
+  test.each(['RESERVED', 'RECEIVED', 'PROCESSING'])(
+    'not while the hub says %s, whatever else is said',
+    (word) => {
+      const open = { ...good, fulfil: { body: { transferState: word } } }
+      for (const phase of ['pay', 'confirm', 'find'] as const)
+        expect(read(200, open, phase)).toMatchObject({ kind: 'unknown', prepared: true })
+    },
+  )
+  test('not with a fulfilment that does not open the condition: nobody else than the payee’s side can make one', () => {
+    const its_order = orderFor('22890000010', String(paid['transferId']))
+    const verdictOf = (body: object): Verdict =>
+      readTransfer({ kind: 'answer', status: 200, body: Buffer.from(JSON.stringify(body)) }, its_order, {
+        phase: 'pay',
+        transfer_id: its_order.reference,
+      })
+    expect(verdictOf(paid)).toMatchObject({ kind: 'paid' })
+    const fulfil = paid['fulfil'] as { body: object }
+    const fulfilment = Buffer.alloc(32, 7).toString('base64url')
+    expect(verdictOf({ ...paid, fulfil: { ...fulfil, body: { ...fulfil.body, fulfilment } } })).toMatchObject(
+      {
+        kind: 'unknown',
+        prepared: true,
+      },
+    )
+  })
   test('inside an error only with the proof', () => {
     expect(read(500, { message: 'm', transferState: good, statusCode: '500' })).toMatchObject({
       kind: 'unknown',

@@ -43,7 +43,10 @@ function serve(world: World, wedge: Wedge, bulks: Bulks, exchange: Exchange): vo
     return
   }
   const id = /^\/transfers\/([^{}/]+)$/.exec(path)?.[1]
-  if (id === undefined) return routeMore(world, bulks, exchange, reply)
+  if (id === undefined) {
+    const more = (): void => routeMore(world, bulks, exchange, reply)
+    return path.startsWith('/parties/') ? wedge.lookUp(reply, more) : more()
+  }
   if (method === 'GET') return serveStatus(world, decodeURIComponent(id), exchange, reply)
   if (method === 'PUT') return serveAcceptance(world, decodeURIComponent(id), exchange, reply)
   reply(400, badRequestBody(`Method ${method} not supported for path ${path}`))

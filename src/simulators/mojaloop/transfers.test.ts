@@ -257,6 +257,14 @@ describe('the SDK’s moods', () => {
     await world.advance(30)
     expect((await other).json.message).toContain('Timeout resolving payee')
     expect((await world.sdk('GET', '/')).status).toBe(200)
+    // As SDK 18.0.2 answered once it was wedged: test/captures/mojaloop/v18-wedged.jsonl.
+    const party = world.sdk('GET', '/parties/MSISDN/123456789')
+    await pause(30)
+    await world.advance(30)
+    expect(await party).toMatchObject({
+      status: 500,
+      json: { message: 'Timeout', requestPartiesInformationState: {}, statusCode: '500' },
+    })
     await world.set({ wedge: true, latency_ms: { quote: 0 } })
     expect((await world.post('22890123999')).status).toBe(200)
     await world.close()

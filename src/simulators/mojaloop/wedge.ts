@@ -9,6 +9,8 @@ import type { Reply, World } from './world.ts'
  */
 export type Wedge = {
   readonly enter: (payee: string, request: TransferRequest, reply: Reply, run: (reply: Reply) => void) => void
+  /** A bare look-up (GET /parties): wedged, it ends in the time-out as SDK 18 says it, whoever is asked about. */
+  readonly lookUp: (reply: Reply, run: () => void) => void
   readonly reset: () => void
 }
 
@@ -36,6 +38,11 @@ export function openWedge(world: World): Wedge {
         busy.delete(payee)
         reply(status, body, type)
       })
+    },
+    lookUp: (reply, run) => {
+      if (!is_wedged) return run()
+      const body = errorBody('Timeout', 'requestPartiesInformationState', '{}', '500')
+      world.clock.after(timeoutMs(world), () => reply(500, body))
     },
     reset: () => {
       is_wedged = false
