@@ -15,8 +15,11 @@ export function seeded(name: string): Seeded {
   const seed = given === undefined ? Math.floor(Math.random() * 2 ** 32) : Number(given)
   if (!Number.isInteger(seed)) throw new Error(`TEST_SEED must be a whole number, not ${given}`)
   console.log(`${name}: TEST_SEED=${seed}`)
-  return { seed, random: mulberry32(seed ^ hash(name)) }
+  return { seed, random: randomOf(seed, name) }
 }
+
+/** The numbers of a seed under a name: each part of a program draws its own, whatever the others draw. */
+export const randomOf = (seed: number, name: string): (() => number) => mulberry32(seed ^ hash(name))
 
 /** Mulberry32: 32 bits of state, a full period of 2^32; enough to vary tests, not to keep secrets. */
 function mulberry32(state: number): () => number {

@@ -2,6 +2,9 @@ import { readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { beforeAll, expect, onTestFinished, test, vi } from 'vitest'
+import { upload } from '../../prove/processes/client.ts'
+import { csvOf, newList, PAYER } from '../../prove/processes/lists.ts'
+import { MAIN, openMembers, QUICK } from '../../prove/processes/members.ts'
 import { migrate } from '../../src/platform/migrate.ts'
 import { openDb, type Db } from '../../src/platform/db.ts'
 import { startPostgres } from '../../src/platform/postgres/index.ts'
@@ -9,8 +12,6 @@ import { copyOf, emptyHome, serverPid } from '../harness/home.ts'
 import { allPaid } from '../harness/payments.ts'
 import { spawnNode, type NodeProcess } from '../harness/process.ts'
 import { freePort } from '../harness/seed.ts'
-import { CLEAN, MAIN, openRole, QUICK, upload } from './cauri.ts'
-import { csvOf, newList, PAYER } from './judge.ts'
 import { expectAllPaid, openSite, untilSettled } from './site.ts'
 
 vi.setConfig({ testTimeout: 90_000 })
@@ -36,8 +37,8 @@ test('PostgreSQL is killed in the middle of a batch: the product goes on when it
   const postgres = await startPostgres({ home })
   onTestFinished(() => postgres.stop())
   const db = openOwn(postgres.url)
-  const { api, env, outside, pay } = await openSite(postgres.url, 20, { MOJALOOP_RATE_PER_S: '600' })
-  const worker = openRole('worker', env)
+  const { api, openWorker, outside, pay } = await openSite(postgres.url, 20, { MOJALOOP_RATE_PER_S: '600' })
+  const worker = openWorker()
   await worker.start()
   const bulk_id = await pay(92, LINES)
   for (const settled of [200, 600]) {
@@ -60,7 +61,13 @@ test('everything in one process is killed and started again on the same home: it
   const simulator = await freePort()
   const numbers = Object.entries({ ...ports, SIMULATOR_PORT: simulator })
   const start = async (): Promise<NodeProcess> => {
-    const env = { ...CLEAN, ...QUICK, CAURI_HOME: home, LOG_LEVEL: 'warn', ...asEnv(numbers) }
+    const env = {
+      ...openMembers(emptyHome()).clean,
+      ...QUICK,
+      CAURI_HOME: home,
+      LOG_LEVEL: 'warn',
+      ...asEnv(numbers),
+    }
     const child = spawnNode(MAIN, { env })
     await child.waitForLine(/^ready http/, 30_000)
     return child
@@ -80,7 +87,7 @@ test('everything in one process is killed and started again on the same home: it
   let child = await start()
   await slow()
   const db = openOwn(urlIn(home))
-  const list = { key: 'list-93', csv: csvOf(newList(93, LINES, 0)), payer_account: PAYER }
+  const list = { key: 'list-93', csv: csvOf(newList(93, LINES)), payer_account: PAYER }
   const bulk_id = await upload(() => base, list, 20_000)
   const { paid } = await untilSettled(db, bulk_id, 300)
   expect(paid).toBeLessThan(LINES)

@@ -1,40 +1,49 @@
 import { expect } from 'vitest'
-import type { Db } from '../../src/platform/db.ts'
-import { until } from '../harness/wait.ts'
+import { upload } from '../../prove/processes/client.ts'
 import {
-  learnToStart,
-  openOutside,
-  openRole,
+  byPayee,
+  judge,
+  judgeAll,
+  progressOf,
+  settledOf,
+  type Progress,
+} from '../../prove/processes/judge.ts'
+import { csvOf, newList, PAYER } from '../../prove/processes/lists.ts'
+import {
+  openMembers,
   QUICK,
-  upload,
   type Api,
   type Env,
+  type Member,
   type Outside,
-} from './cauri.ts'
-import { csvOf, judge, judgeAll, newList, PAYER, progressOf, settledOf, type Progress } from './judge.ts'
+} from '../../prove/processes/members.ts'
+import type { Db } from '../../src/platform/db.ts'
+import { emptyHome } from '../harness/home.ts'
+import { until } from '../harness/wait.ts'
 
 /** One API and one outside world, to which a test adds its workers. */
 export type Site = {
   readonly api: Api
+  readonly openWorker: (own?: Env) => Member
   readonly outside: Outside
-  readonly env: () => Env
   /** Uploads list `n` and gives the batch's name. */
   readonly pay: (n: number, lines: number) => Promise<string>
 }
 
 export async function openSite(url: string, latency_ms: number, own: Env = {}): Promise<Site> {
-  const outside = openOutside()
+  const members = openMembers(emptyHome())
+  const outside = members.openOutside()
   const env = (): Env => ({ ...QUICK, DATABASE_URL: url, SCHEME_ADAPTER_URL: outside.adapter(), ...own })
-  const api = openRole('api', env)
-  await Promise.all([outside.start(), learnToStart()])
+  const api = members.openApi(env)
+  await Promise.all([outside.start(), members.learnToStart()])
   await outside.control('PUT', '/_sim/settings', { mojaloop: { latency_ms: { transfer: latency_ms } } })
   await api.start()
   return {
     api,
     outside,
-    env,
+    openWorker: (more = {}) => members.openWorker(() => ({ ...env(), ...more })),
     pay: (n, lines) =>
-      upload(api.base, { key: `list-${n}`, csv: csvOf(newList(n, lines, 0)), payer_account: PAYER }, 20_000),
+      upload(api.base, { key: `list-${n}`, csv: csvOf(newList(n, lines)), payer_account: PAYER }, 20_000),
   }
 }
 
@@ -64,7 +73,10 @@ export async function expectAllPaid(
 ): Promise<void> {
   expect(await progressOf(db, bulk_id)).toMatchObject({ state: 'COMPLETED', paid: lines, in_doubt: 0 })
   const log = await outside.paid()
-  expect(await judge(db, bulk_id, newList(n, lines, 0), log)).toEqual({
+  expect(await judge(db, bulk_id, newList(n, lines), byPayee(log))).toEqual({
+    paid: lines,
+    failed: 0,
+    cancelled: 0,
     twice: 0,
     lost: 0,
     stuck: 0,

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
+import { progressOf } from '../../prove/processes/judge.ts'
+import { never, type Member } from '../../prove/processes/members.ts'
 import { sql, type Db } from '../../src/platform/db.ts'
 import { freshDatabase } from '../harness/database.ts'
 import { until } from '../harness/wait.ts'
-import { never, openRole, type Member } from './cauri.ts'
-import { progressOf } from './judge.ts'
 import { expectAllPaid, openSite, untilSettled } from './site.ts'
 
 const LINES = 1_200
@@ -34,8 +34,8 @@ test(
   async () => {
     const { db, url } = await freshDatabase()
     // A lease far longer than the test: whoever waited for its end would not finish.
-    const { env, outside, pay, api } = await openSite(url, 30, { ...SLOWLY, LEASE_S: '300' })
-    const members = [openRole('worker', env), openRole('worker', env)]
+    const { openWorker, outside, pay, api } = await openSite(url, 30, { ...SLOWLY, LEASE_S: '300' })
+    const members = [openWorker(), openWorker()]
     await Promise.all(members.map((member) => member.start()))
     const bulk_id = await pay(90, LINES)
     const { paid } = await untilSettled(db, bulk_id, 300)
@@ -61,8 +61,8 @@ test(
   { timeout: 60_000 },
   async () => {
     const { db, url } = await freshDatabase()
-    const { env, outside, pay } = await openSite(url, 30, SLOWLY)
-    const members = [openRole('worker', env), openRole('worker', env)]
+    const { openWorker, outside, pay } = await openSite(url, 30, SLOWLY)
+    const members = [openWorker(), openWorker()]
     await Promise.all(members.map((member) => member.start()))
     const bulk_id = await pay(91, LINES)
     await untilSettled(db, bulk_id, 200)

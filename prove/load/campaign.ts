@@ -1,0 +1,3 @@
+export { overload } from './overload.ts'
+export { shutdown } from './shutdown.ts'
+export { takeover } from './takeover.ts'

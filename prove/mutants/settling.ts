@@ -1,0 +1,196 @@
+import { interleavings, simulation, test, type Mutant } from './mutant.ts'
+
+const ENGINE = 'src/payments/engine'
+const SETTLE = `${ENGINE}/settle.test.ts`
+const SCHEMA = 'migrations/0006_payments.sql'
+const CONTROL = 'test/flows/engine-control.test.ts'
+
+/** What is written down: states, money, counters, ranges. */
+export const settlingMutants: readonly Mutant[] = [
+  {
+    name: 'no fencing of settle',
+    costs: 'a worker that was frozen fails a line that its successor is paying',
+    file: SCHEMA,
+    find: "          and (o.outcome = 'PAID' or current)",
+    replace: '          and (current or not current)',
+    caught_by: [test(SETTLE), interleavings()],
+  },
+  {
+    name: 'no fencing of a take-over',
+    costs: 'the worker before cannot be told from the one that drives: both count',
+    file: 'src/payments/sql/drive.ts',
+    find: 'set worker = ${worker}, token = token + 1, lease_until',
+    replace: 'set worker = ${worker}, token = greatest(token, 1), lease_until',
+    caught_by: [
+      test(`${ENGINE}/lease.test.ts`),
+      interleavings(),
+      test('test/flows/engine-fence.test.ts', 'an order claimed under'),
+    ],
+  },
+  {
+    name: 'a lease taken that is not over',
+    costs: 'two workers drive one rail at once, and settle against each other',
+    file: 'src/payments/sql/drive.ts',
+    find: 'and (lease_until is null or lease_until < clock_timestamp())',
+    replace: "and (lease_until is null or lease_until < clock_timestamp() + interval '1 hour')",
+    caught_by: [test(`${ENGINE}/lease.test.ts`), interleavings()],
+  },
+  {
+    name: 'settle without checking the attempt',
+    costs: 'an answer to an attempt that is over decides about the one that is under way',
+    file: SCHEMA,
+    find: 'where l.batch_id = o.batch and l.seq = o.seq and l.attempt = o.attempt\n          and case',
+    replace: 'where l.batch_id = o.batch and l.seq = o.seq\n          and case',
+    caught_by: [test(SETTLE)],
+  },
+  {
+    name: 'money made of answers and not of rows',
+    costs: 'the same answer twice books the payment twice',
+    file: SCHEMA,
+    find: "            when not pass then l.state in ('NEW', 'RETRY')",
+    replace: "            when not pass then l.state in ('NEW', 'RETRY', 'PAID')",
+    caught_by: [test(SETTLE), interleavings()],
+  },
+  {
+    name: 'the hold returned twice, by cancel and by failure',
+    costs: 'the payer gets the money of a line twice, from somebody else’s',
+    file: SCHEMA,
+    find: "            when not pass then l.state in ('NEW', 'RETRY')",
+    replace: "            when not pass then l.state in ('NEW', 'RETRY', 'CANCELLED')",
+    caught_by: [test(SETTLE), interleavings()],
+  },
+  {
+    name: 'a review left by a refusal',
+    costs: 'people look because nobody knows; a late refusal gives the money back over their heads',
+    file: SCHEMA,
+    find: "l.state = 'REVIEW' and (o.outcome = 'PAID' or p_by_people)",
+    replace: "l.state = 'REVIEW'",
+    caught_by: [test(SETTLE)],
+  },
+  {
+    name: 'counters made of answers',
+    costs: 'a batch says COMPLETED for payments that were counted twice',
+    file: SCHEMA,
+    find: 'completed = b.completed + s.paid,',
+    replace:
+      "completed = b.completed + (select count(*) from unnest(p_batch, p_outcome) as u(batch, outcome) where u.batch = b.id and u.outcome = 'PAID'),",
+    caught_by: [test(SETTLE), interleavings()],
+  },
+  {
+    name: 'COMPLETED before all is final',
+    costs: 'the customer reads that everything is paid while lines are still uncertain',
+    file: SCHEMA,
+    find: "      when b.finished_at is null then 'PROCESSING'",
+    replace: "      when b.finished_at is null and b.open then 'PROCESSING'",
+    caught_by: [test(CONTROL, 'a pause takes hold'), test('test/flows/bulk-live.test.ts', 'stays open')],
+  },
+  {
+    name: 'retries go on in a cancelled batch',
+    costs: 'the customer has cancelled, and a new attempt is made',
+    file: SCHEMA,
+    find: "case when u.outcome = 'RETRY' and u.batch = any (gone) then 'FAILED' else u.outcome end order by u.n",
+    replace: 'u.outcome order by u.n',
+    caught_by: [test(SETTLE)],
+  },
+  {
+    name: 'late success dropped',
+    costs: 'the rail has paid a line that we failed, and the books do not know',
+    file: `${ENGINE}/settle.ts`,
+    find: '      await bookLate(tx, input, row, outcome)\n      continue',
+    replace: '      continue',
+    caught_by: [test(SETTLE)],
+  },
+  {
+    name: 'the open attempt goes on after an earlier one was paid',
+    costs: 'the payee is paid by both attempts',
+    file: `${ENGINE}/settle.ts`,
+    find: '  if (open === undefined) return\n',
+    replace: '  if (open === undefined || open.attempt > 0) return\n',
+    caught_by: [test(SETTLE)],
+  },
+  {
+    name: 'pursuit deleted on unknown',
+    costs: 'an uncertain line is followed by nobody: its money is held for ever',
+    file: `${ENGINE}/settle.ts`,
+    find: "      const attempt = row.outcome === 'RETRY' ? row.attempt + 1 : row.attempt\n",
+    replace:
+      "      const attempt = row.outcome === 'RETRY' ? row.attempt + 1 : row.attempt\n      if (row.outcome === 'UNCERTAIN' && outcome.pursued) closed.push(row)\n",
+    caught_by: [test(SETTLE), simulation(), interleavings()],
+  },
+  {
+    name: 'a fee above the allowance taken from the float in silence',
+    costs: 'what the rail took is missing from the books of fees',
+    file: `${ENGINE}/settle.ts`,
+    find: '    if (above > 0n) await',
+    replace: '    if (above > 1_000n) await',
+    caught_by: [test(SETTLE)],
+  },
+  {
+    name: 'a range marked DONE early',
+    costs: 'its last line is followed by nobody when the worker dies',
+    file: `${ENGINE}/settler.ts`,
+    find: 'if (range.pending.size === 0) finished.push(',
+    replace: 'if (range.pending.size <= 1) finished.push(',
+    caught_by: [simulation(), interleavings()],
+  },
+  {
+    name: 'a poisonous line blocks the set',
+    costs: 'one line that cannot be settled keeps a thousand payments out of the books',
+    file: `${ENGINE}/settle-set.ts`,
+    find: '      const middle = Math.ceil(set.length / 2)',
+    replace: '      if (set.length > 1) return [...set]\n      const middle = Math.ceil(set.length / 2)',
+    caught_by: [test(`${ENGINE}/settle-set.test.ts`), test('test/schedules/poison.test.ts'), simulation()],
+  },
+  {
+    name: 'a set that the database refused for a moment is given to people',
+    costs: 'a deadlock or a restart fills the list that people must look at',
+    file: `${ENGINE}/settle-set.ts`,
+    find: '      if (isAway(error) || (BUSY.test(sqlState(error)) && attempt < BUSY_TRIES)) {',
+    replace: '      if (isAway(error) && attempt < 1) {',
+    caught_by: [
+      test(`${ENGINE}/settle-set.test.ts`),
+      simulation(),
+      test('test/flows/engine-fence.test.ts', 'a commit whose answer'),
+    ],
+  },
+  {
+    name: 'a paused batch is still claimed',
+    costs: 'the customer has stopped it, and it is paid',
+    file: SCHEMA,
+    find: `  where b1.connection_id = p_connection and b1.open and not b1.paused
+  order by b1.id <= p_after, b1.id limit 1 for no key update skip locked;`,
+    replace: `  where b1.connection_id = p_connection and b1.open
+  order by b1.id <= p_after, b1.id limit 1 for no key update skip locked;`,
+    caught_by: [test('src/payments/sql/claim.test.ts'), test(CONTROL, 'a pause takes hold')],
+  },
+  {
+    name: 'claimed although everything is held',
+    costs: 'the books do not add up, and it goes on paying',
+    file: SCHEMA,
+    find: "    and c.state = 'RUNNING' and c.lease_until > clock_timestamp() for share;",
+    replace: '    and c.lease_until > clock_timestamp() for share;',
+    caught_by: [
+      test('src/payments/sql/claim.test.ts'),
+      interleavings(),
+      test(CONTROL, 'what a failed check'),
+    ],
+  },
+  {
+    name: 'the cursor does not move with the claim',
+    costs: 'a cancel returns the money of lines that are under way',
+    file: SCHEMA,
+    find: `    next_seq = least(b.next_seq + p_want, b.total + 1),
+    open = b.next_seq + p_want <= b.total,
+    version`,
+    replace: '    version',
+    caught_by: [test('src/payments/sql/claim.test.ts'), interleavings()],
+  },
+  {
+    name: 'a failed line keeps its id',
+    costs: 'the customer cannot pay it again, or the books call it occupied by nobody',
+    file: SCHEMA,
+    find: "          account_id = case when o.outcome = 'FAILED' then null else l.account_id end,",
+    replace: '          account_id = l.account_id,',
+    caught_by: [test(SETTLE)],
+  },
+]

@@ -1,0 +1,211 @@
+import type { DueRow } from '../../../src/payments/sql/drive.ts'
+import type { PursuitChange } from '../../../src/payments/sql/engine.ts'
+import type { Some } from './statements.ts'
+import { orderRowOf } from './ranges.ts'
+import { drop, lineKey, nextId, patch, put, type LineRow, type PursuitRow, type Tables } from './tables.ts'
+
+type LineId = { readonly batch_id: bigint; readonly seq: number }
+
+/** src/payments/sql/drive.ts and engine.ts: lines that left the straight path. `now` is `cauri_now()`. */
+export function pursuitStatements(
+  tables: Tables,
+  now: () => number,
+): Some<
+  | 'glance'
+  | 'adoptPursuits'
+  | 'selectInterrupted'
+  | 'takeDue'
+  | 'reschedule'
+  | 'setReference'
+  | 'returnToRetry'
+  | 'giveBack'
+  | 'upsertPursuits'
+  | 'deletePursuits'
+  | 'selectOpenAttempt'
+  | 'markPaidLate'
+> {
+  const all = (connection: string): PursuitRow[] =>
+    [...tables.pursuits.values()].filter((p) => p.connection_id === connection)
+  const lineOf = ({ batch_id, seq }: LineId): LineRow | undefined =>
+    tables.batches.get(batch_id)?.lines[seq - 1]
+  return {
+    glance(connection: string): { open: boolean; due: boolean } {
+      const batches = [...tables.batches.values()]
+      const ranges = [...tables.ranges.values()]
+      return {
+        open:
+          batches.some((b) => b.connection_id === connection && b.open && !b.paused) ||
+          ranges.some((r) => r.connection_id === connection && r.state === 'FREED'),
+        due: all(connection).some((p) => p.next_at !== null && p.next_at <= now()),
+      }
+    },
+    adoptPursuits(connection: string, token: bigint, after_ms: number): number {
+      const rows = all(connection).filter(
+        (p) => p.token < token && (p.state === 'UNCERTAIN' || p.state === 'QUOTED'),
+      )
+      for (const row of rows)
+        patch(tables, row, { token, next_at: Math.min(row.next_at ?? Infinity, now() + after_ms) })
+      return rows.length
+    },
+    selectInterrupted: (connection: string, token: bigint) =>
+      all(connection)
+        .filter((p) => p.token < token && p.state === 'SENDING')
+        .sort((a, b) => Number(a.id - b.id))
+        .slice(0, 1000)
+        .map(({ batch_id, seq, attempt, rail_reference }) => ({ batch_id, seq, attempt, rail_reference })),
+    takeDue(connection: string, token: bigint, limit: number, busy_ms: number): DueRow[] {
+      const due = all(connection)
+        .filter((p) => p.state === 'RETRY' || p.state === 'UNCERTAIN' || p.state === 'QUOTED')
+        .filter((p) => p.next_at !== null && p.next_at <= now())
+        .filter((p) => !(p.state === 'RETRY' && tables.batches.get(p.batch_id)?.paused))
+        .sort((a, b) => (a.next_at ?? 0) - (b.next_at ?? 0))
+        .slice(0, limit)
+      return due.map((p) => {
+        const state = p.state as DueRow['state']
+        const retries = state === 'RETRY'
+        patch(tables, p, {
+          token,
+          tries: p.tries + 1,
+          next_at: now() + busy_ms,
+          sent_at: retries ? now() : p.sent_at,
+          state: retries ? 'SENDING' : p.state,
+        })
+        return dueRow(tables, now(), p, state)
+      })
+    },
+    reschedule(
+      due: { readonly id: bigint; readonly attempt: number; readonly resent: number },
+      token: bigint,
+      after_ms: number,
+      change: { readonly not_found: number; readonly because: string; readonly resends: boolean },
+    ): number {
+      const { resends } = change
+      const row = [...tables.pursuits.values()].find((p) => p.id === due.id)
+      if (row === undefined || row.token !== token || !(row.state === 'UNCERTAIN' || row.state === 'QUOTED'))
+        return 0
+      if (row.attempt !== due.attempt || row.resent !== due.resent) return 0
+      const batch = tables.batches.get(row.batch_id)
+      if (resends && (batch?.paused || batch?.cancelled_from !== null)) return 0
+      patch(tables, row, {
+        next_at: now() + after_ms,
+        not_found: change.not_found,
+        because: change.because.slice(0, 500),
+        sent_at: resends ? now() : row.sent_at,
+        resent: row.resent + (resends ? 1 : 0),
+      })
+      return 1
+    },
+    setReference(id: bigint, rail_reference: string): number {
+      const row = [...tables.pursuits.values()].find((p) => p.id === id)
+      if (row === undefined) return 0
+      patch(tables, row, { rail_reference })
+      return 1
+    },
+    returnToRetry(rows: readonly LineId[]): number {
+      const sending = rows.flatMap((r) => tables.pursuits.get(lineKey(r.batch_id, r.seq)) ?? [])
+      const found = sending.filter((p) => p.state === 'SENDING')
+      for (const p of found) patch(tables, p, { state: 'RETRY', next_at: now() })
+      return found.length
+    },
+    giveBack(ids: readonly bigint[], token: bigint): number {
+      const rows = [...tables.pursuits.values()].filter(
+        (p) => ids.includes(p.id) && p.token === token && p.state !== 'RETRY' && p.state !== 'REVIEW',
+      )
+      for (const p of rows)
+        patch(tables, p, { state: p.state === 'SENDING' ? 'RETRY' : p.state, next_at: now() + 1_000 })
+      return rows.length
+    },
+    upsertPursuits(connection_id: string, token: bigint, set: readonly PursuitChange[]): number {
+      for (const change of set) upsert(tables, now(), connection_id, token, change)
+      return set.length
+    },
+    deletePursuits(batches: readonly bigint[], seqs: readonly number[]): number {
+      const before = tables.pursuits.size
+      for (const [i, batch] of batches.entries()) drop(tables, tables.pursuits, lineKey(batch, seqs[i] ?? 0))
+      return before - tables.pursuits.size
+    },
+    selectOpenAttempt(batch_id: bigint, seq: number): { attempt: number; state: string } | undefined {
+      const line = lineOf({ batch_id, seq })
+      const is_open = line?.state === 'NEW' || line?.state === 'RETRY' || line?.state === 'UNCERTAIN'
+      return line !== undefined && is_open ? { attempt: line.attempt, state: line.state } : undefined
+    },
+    markPaidLate(batch_id: bigint, seq: number, because: string): number {
+      const line = lineOf({ batch_id, seq })
+      if (line === undefined || !(line.state === 'FAILED' || line.state === 'CANCELLED')) return 0
+      patch(tables, line, { error_code: 'PAID_LATE', error_message: because, xmin: tables.xid })
+      return 1
+    },
+  }
+}
+
+function dueRow(tables: Tables, now: number, p: PursuitRow, state: DueRow['state']): DueRow {
+  const batch = tables.batches.get(p.batch_id)
+  const line = batch?.lines[p.seq - 1]
+  if (batch === undefined || line === undefined) throw new Error(`pursuit ${p.id} has no line`)
+  return {
+    ...orderRowOf(line),
+    id: p.id,
+    attempt: p.attempt,
+    state,
+    rail_reference: p.rail_reference,
+    tries: p.tries,
+    not_found: p.not_found,
+    resent: p.resent,
+    refused_as: p.refused_as,
+    because: p.because,
+    sent_ms: now - p.sent_at,
+    since_ms: now - p.since,
+    cancelled: batch.cancelled_from !== null,
+    paused: batch.paused,
+  }
+}
+
+function upsert(
+  tables: Tables,
+  now: number,
+  connection_id: string,
+  token: bigint,
+  change: PursuitChange,
+): void {
+  const key = lineKey(change.batch_id, change.seq)
+  const { attempt, state, rail_reference } = change
+  const next_at = state === 'REVIEW' ? null : now + change.after_ms
+  const [because, refused_as] = [change.because ?? null, change.refused_as ?? null]
+  const known = tables.pursuits.get(key)
+  // The sequence moves on even when the row is there: PostgreSQL draws the id before it sees the conflict.
+  const id = nextId(tables)
+  if (known === undefined) {
+    const { batch_id, seq } = change
+    const fresh = { tries: 0, not_found: 0, resent: 0, hinted_at: null, sent_at: now, since: now }
+    const row = {
+      id,
+      batch_id,
+      seq,
+      connection_id,
+      attempt,
+      state,
+      token,
+      rail_reference,
+      next_at,
+      because,
+      refused_as,
+    }
+    put(tables, tables.pursuits, key, { ...row, ...fresh })
+    return
+  }
+  const same = known.attempt === attempt
+  patch(tables, known, {
+    attempt,
+    state,
+    token,
+    rail_reference,
+    next_at,
+    because,
+    refused_as: refused_as ?? (same ? known.refused_as : null),
+    sent_at: state === 'UNCERTAIN' ? known.sent_at : now,
+    resent: same ? known.resent : 0,
+    not_found: 0,
+    tries: same ? known.tries : 0,
+    since: same ? known.since : now,
+  })
+}
