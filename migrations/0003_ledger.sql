@@ -42,50 +42,53 @@ create index ledger_lines_account on ledger_lines (account_id, entry_id);
 create function ledger_lines_inserted() returns trigger language plpgsql security definer
 set search_path = public, pg_temp as $$
 declare
+  -- The lines folded once, by entry and account: everything below is decided on these few rows.
   entries bigint[];
   accounts bigint[];
-  sums bigint[];
+  totals bigint[];
+  counts bigint[];
   touched bigint;
 begin
-  select array_agg(entry_id) into entries from (select distinct entry_id from added) e;
+  select array_agg(f.entry_id), array_agg(f.account_id), array_agg(f.total), array_agg(f.n)
+  into entries, accounts, totals, counts
+  from (
+    select entry_id, account_id, sum(amount)::bigint as total, count(*) as n from added group by entry_id, account_id
+  ) f;
   if entries is null then
     return null;
   end if;
 
   -- Closes the entries. An entry of another transaction, or one that already has its lines, is not found.
   update ledger_entries e set sealed = true
-  from unnest(entries) as n(id)
+  from (select distinct f.id from unnest(entries) as f(id)) n
   where e.id = n.id and not e.sealed and e.xid = pg_current_xact_id();
   get diagnostics touched = row_count;
-  if touched <> cardinality(entries) then
+  if touched <> (select count(distinct f.id) from unnest(entries) as f(id)) then
     raise exception 'a line names an entry that is closed, unknown or of another transaction' using errcode = 'restrict_violation';
   end if;
 
   if exists (
-    select from (select entry_id, count(*) as n from added group by entry_id) l
-    join ledger_entries e on e.id = l.entry_id where e.legs <> l.n
+    select from (select f.id, sum(f.n) as n from unnest(entries, counts) as f(id, n) group by f.id) l
+    join ledger_entries e on e.id = l.id where e.legs <> l.n
   ) then
     raise exception 'an entry has not the number of lines that it declares' using errcode = 'check_violation';
   end if;
 
   -- Locks in the order of ids, so that two entries over the same accounts never wait for each other in a circle.
-  select array_agg(s.account_id order by s.account_id), array_agg(s.total order by s.account_id)
-  into accounts, sums
-  from (select account_id, sum(amount)::bigint as total from added group by account_id) s;
   perform from ledger_accounts where id = any (accounts) order by id for no key update;
 
   update ledger_accounts a set balance = a.balance + s.total
-  from unnest(accounts, sums) as s(id, total)
+  from (select f.id, sum(f.total)::bigint as total from unnest(accounts, totals) as f(id, total) group by f.id) s
   where a.id = s.id;
   get diagnostics touched = row_count;
-  if touched <> cardinality(accounts) then
+  if touched <> (select count(distinct f.id) from unnest(accounts) as f(id)) then
     raise exception 'a line names an unknown account' using errcode = 'foreign_key_violation', constraint = 'ledger_lines_account';
   end if;
 
   if exists (
-    select from (select entry_id, account_id, sum(amount) as total from added group by entry_id, account_id) l
-    join ledger_accounts a on a.id = l.account_id
-    group by l.entry_id, a.currency having sum(l.total) <> 0
+    select from unnest(entries, accounts, totals) as f(entry_id, account_id, total)
+    join ledger_accounts a on a.id = f.account_id
+    group by f.entry_id, a.currency having sum(f.total) <> 0
   ) then
     raise exception 'an entry does not sum to zero' using errcode = 'check_violation', constraint = 'ledger_lines_zero_sum';
   end if;

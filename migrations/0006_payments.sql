@@ -90,7 +90,7 @@ create table payments_lines (
   primary key (batch_id, seq),
   constraint payments_lines_final check ((state in ('PAID', 'FAILED', 'CANCELLED')) = (completed_at is not null)),
   constraint payments_lines_occupies check ((state in ('FAILED', 'CANCELLED')) = (account_id is null))
-) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02);
+) with (fillfactor = 40, autovacuum_vacuum_scale_factor = 0.02);
 comment on table payments_lines is 'One order each. A line below its batch''s cursor is in flight whatever its own state says.';
 create unique index payments_lines_transfer on payments_lines (account_id, transfer_id);
 
@@ -203,6 +203,8 @@ create function payments_settle(
 ) language plpgsql as $$
 #variable_conflict use_column
 declare
+  -- Asked once: as an expression of each row it would be a query of its own.
+  at timestamptz := cauri_now();
   current boolean;
   changed integer;
   pass boolean;
@@ -229,7 +231,7 @@ begin
           state = case o.outcome when 'QUOTED' then l.state else o.outcome end,
           attempt = case o.outcome when 'RETRY' then l.attempt + 1 else l.attempt end,
           account_id = case when o.outcome = 'FAILED' then null else l.account_id end,
-          completed_at = case when o.outcome in ('PAID', 'FAILED') then cauri_now() end,
+          completed_at = case when o.outcome in ('PAID', 'FAILED') then at end,
           fee = coalesce(o.fee, 0),
           error_code = case when o.outcome = 'PAID' then null else o.code end,
           error_message = case when o.outcome = 'PAID' then null else o.message end,
@@ -254,7 +256,7 @@ begin
           completed_amount = b.completed_amount + s.paid_amount,
           fees = b.fees + s.fees,
           version = b.version + 1,
-          finished_at = case when b.completed + b.failed + b.cancelled + s.paid + s.failed = b.total then cauri_now() end
+          finished_at = case when b.completed + b.failed + b.cancelled + s.paid + s.failed = b.total then at end
         from (
           select m.batch_id, count(*) as n,
             count(*) filter (where m.outcome = 'PAID') as paid,

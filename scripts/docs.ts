@@ -8,6 +8,7 @@ import { apiPages } from './pages/api.ts'
 import { configPages } from './pages/config.ts'
 import { databasePages } from './pages/database.ts'
 import { errorPages } from './pages/errors.ts'
+import { invariantPages } from './pages/invariants.ts'
 import type { Page } from './pages/page.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -17,6 +18,7 @@ const pages: readonly Page[] = [
   ...errorPages(),
   ...configPages(),
   ...databasePages(root),
+  ...invariantPages(),
   ...(await apiPages(root)),
 ]
 const stale = pages.filter(({ path, text }) => readOrEmpty(join(root, path)) !== text)

@@ -1,7 +1,15 @@
 import type { FastifyRequest } from 'fastify'
 import { Gauge, type Registry } from 'prom-client'
-import { bulkRoutes, readProgress, sweepSpool, type BulkDeps, type Progress } from './bulk/index.ts'
+import {
+  bulkRoutes,
+  readManyProgress,
+  readProgress,
+  sweepSpool,
+  type BulkDeps,
+  type Progress,
+} from './bulk/index.ts'
 import { findOrganizationByName } from './identity/index.ts'
+import { integrityRoutes, readIntegrity, type IntegrityFigures } from './integrity/index.ts'
 import {
   accountRoutes,
   ensureConnection,
@@ -24,6 +32,7 @@ import { openLog } from './platform/log.ts'
 import { pendingMigrations } from './platform/migrate.ts'
 import { openNotifications } from './platform/notify.ts'
 import { openOutbound } from './platform/outbound.ts'
+import { noPressure, openPressure } from './platform/pressure.ts'
 import { openWatch, type Watch } from './platform/watch.ts'
 import { simulatorProxy } from './simulators/proxy.ts'
 import { openWorker } from './worker.ts'
@@ -43,31 +52,43 @@ export type App = {
 
 export async function openApp(options: AppOptions): Promise<App> {
   const { config, log, url } = options
-  const db = await openAsApplication(url, { max: 12 })
+  const db = await openAsApplication(url, { max: 16 })
   const ctx: Ctx = { db, log, config }
   await ensureConnection(db, MOJALOOP, MOJALOOP)
-  const closing: (() => Promise<unknown>)[] = [() => db.end()]
+  const closing: Record<'api' | 'worker', (() => Promise<unknown>)[]> = { api: [], worker: [] }
   let driver: Driver | undefined
   const wake = (): void => driver?.wake()
 
   return {
     ctx,
     async startApi(host, port) {
-      const api = await openApi(ctx, options, wake)
-      closing.unshift(api.close)
+      const pressure = driver === undefined ? noPressure : openPressure()
+      const api = await openApi(ctx, options, { wake, pressure })
+      closing.api.unshift(api.close)
+      closing.api.unshift(async () => pressure.close()) // first: who stops takes no rests
       if (config.BACKEND_PORT !== undefined) {
         const adapter = { port: config.BACKEND_PORT, credit: config.MOJALOOP_PAYEE_CREDIT, wake } as const
-        closing.unshift((await openBackendListener(ctx, adapter)).close)
+        closing.api.unshift((await openBackendListener(ctx, adapter)).close)
       }
       return api.listen(host, port)
     },
     async startWorker() {
-      driver = await openWorker(ctx, options, (close) => closing.unshift(close))
+      // A pool of its own: what is accepted is paid and settled however many ask the API.
+      const own = await openAsApplication(url, { max: 8, name: 'cauri worker' })
+      closing.worker.unshift(() => own.end())
+      driver = await openWorker({ ...ctx, db: own }, options, (close) => closing.worker.unshift(close))
     },
     async stop() {
-      for (const close of closing.splice(0)) await close()
+      // At the same time: an upload on a slow line must not keep the worker from giving its lease back.
+      const ended = await Promise.allSettled([closeAll(closing.api), closeAll(closing.worker)])
+      await db.end()
+      for (const one of ended) if (one.status === 'rejected') throw one.reason
     },
   }
+}
+
+async function closeAll(closing: (() => Promise<unknown>)[]): Promise<void> {
+  for (const close of closing.splice(0)) await close()
 }
 
 type Api = {
@@ -75,9 +96,17 @@ type Api = {
   readonly close: () => Promise<void>
 }
 
-async function openApi(ctx: Ctx, options: AppOptions, wake: () => void): Promise<Api> {
+async function openApi(
+  ctx: Ctx,
+  options: AppOptions,
+  { wake, pressure }: Pick<BulkDeps, 'wake' | 'pressure'>,
+): Promise<Api> {
   const { config, log, db } = ctx
-  const watch: Watch<Progress> = openWatch({ read: (id) => readProgress(db, id), log })
+  const watch: Watch<Progress> = openWatch({
+    read: (id) => readProgress(db, id),
+    readMany: (ids) => readManyProgress(db, ids),
+    log,
+  })
   const notifications = await openNotifications(options.url, ['payments_progress'], log)
   notifications.on('payments_progress', watch.touch)
   notifications.onReconnect(watch.touchAll)
@@ -92,13 +121,14 @@ async function openApi(ctx: Ctx, options: AppOptions, wake: () => void): Promise
   ]
   const { simulator_url } = options
   const routes: Route[] = [
-    ...apiRoutes(ctx, { watch, own_origins, wake }),
+    ...apiRoutes(ctx, { watch, own_origins, wake, pressure }),
     ...(simulator_url === undefined ? [] : simulatorProxy(outbound.pool(simulator_url))),
   ]
   const server = await buildServer({
     ctx,
     routes,
     authenticate: (request) => authenticate(ctx, request),
+    pressure,
     ready: readyChecks(db),
     metrics: paymentMetrics(db),
   })
@@ -142,6 +172,17 @@ function paymentMetrics(db: Db): Registry {
   gauge('cauri_reviews', 'lines that wait for people', (figures) => figures.reviews)
   gauge('cauri_uncertain_oldest_seconds', 'age of the oldest uncertain line', (f) => f.oldest_uncertain_s)
   gauge('cauri_connections_stopped', 'connections that are stopped', (figures) => figures.stopped_connections)
+  const checked = (name: string, help: string, pick: (figures: IntegrityFigures) => number): Gauge =>
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      async collect() {
+        this.set(pick(await readIntegrity(db)))
+      },
+    })
+  checked('cauri_integrity_violations', 'invariants that the last check found broken', (f) => f.violations)
+  checked('cauri_integrity_checked_at', 'when it was, in seconds since 1970; 0: never', (f) => f.checked_at_s)
   return registry
 }
 
@@ -151,7 +192,15 @@ export async function describeApi(): Promise<object> {
   const log = openLog('silent')
   const db = openDb({ url: 'postgres://127.0.0.1/none' })
   const watch: Watch<Progress> = openWatch<Progress>({ read: () => Promise.resolve(undefined), log })
-  const routes = apiRoutes({ db, log, config }, { watch, own_origins: () => [], wake: () => undefined })
+  const routes = apiRoutes(
+    { db, log, config },
+    {
+      watch,
+      own_origins: () => [],
+      wake: () => undefined,
+      pressure: noPressure,
+    },
+  )
   const server = await buildServer({
     ctx: { db, log, config },
     routes,
@@ -164,7 +213,7 @@ export async function describeApi(): Promise<object> {
   return document
 }
 
-type Live = Pick<BulkDeps, 'watch' | 'own_origins' | 'wake'>
+type Live = Pick<BulkDeps, 'watch' | 'own_origins' | 'wake' | 'pressure'>
 
 const apiRoutes = ({ config }: Ctx, live: Live): readonly Route[] => [
   ...bulkRoutes({
@@ -174,6 +223,7 @@ const apiRoutes = ({ config }: Ctx, live: Live): readonly Route[] => [
     spool_folder: spoolFolder(config),
   }),
   ...accountRoutes(MOJALOOP),
+  ...integrityRoutes,
 ]
 
 /**

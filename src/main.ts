@@ -1,5 +1,10 @@
 import { parseArgs } from 'node:util'
+import { setFlagsFromString } from 'node:v8'
 import { start } from './start.ts'
+
+// V8 would let what a payment leaves behind grow to several times what is alive before it collects it: 100 MB more of
+// resident memory for no speed that we could measure.
+setFlagsFromString('--heap-growing-percent=50')
 
 const usage = 'usage: npm start [-- --role api,worker]'
 

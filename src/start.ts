@@ -6,6 +6,7 @@ import { openApp, type App } from './app.ts'
 import { loadDemo } from './demo.ts'
 import { advanceClock } from './platform/clock.ts'
 import { readConfig, type Config } from './platform/config.ts'
+import { armCrashPoint } from './platform/crash-point.ts'
 import { openLog, type Log } from './platform/log.ts'
 import { migrate } from './platform/migrate.ts'
 import { startPostgres, type Postgres } from './platform/postgres/index.ts'
@@ -25,6 +26,7 @@ const EXIT_MS = 9_500
 export async function start(env: NodeJS.ProcessEnv, roles: ReadonlySet<string>): Promise<void> {
   if (existsSync('.env')) loadEnvFile('.env')
   const config = readConfig(env)
+  armCrashPoint(env['CAURI_CRASH_AT'])
   const log = openLog(config.LOG_LEVEL)
   if (config.retired.length > 0) log.warn({ names: config.retired }, 'these variables are no longer needed')
   const running: Running = {}

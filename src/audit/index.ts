@@ -25,3 +25,9 @@ export const historyOf = (db: Reader, subject: string): Promise<Event[]> =>
   db.many(
     sql`select at, actor, action, detail from audit_events where subject = ${subject} order by id limit 1000`,
   )
+
+/** The triggers that keep the trail as it was written, as `table.trigger`. */
+export const auditGuards: readonly string[] = [
+  'audit_events.audit_events_append_only',
+  'audit_events.audit_events_no_truncate',
+]

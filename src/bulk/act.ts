@@ -10,6 +10,7 @@ import {
   reserve,
   type PurposeHandler,
 } from '../payments/index.ts'
+import { crashPoint } from '../platform/crash-point.ts'
 import type { Db, Reader, Tx } from '../platform/db.ts'
 import { Refusal } from '../platform/errors.ts'
 import type { Completion } from '../platform/http/idempotency.ts'
@@ -59,7 +60,9 @@ export const cancelBulk = (
       const { id } = await bulkOf(tx, maker, act.bulk_id)
       const cancelled = await cancelBatch(tx, id, handlers)
       await note(tx, maker, 'bulk.cancelled', act.bulk_id, { cancelled, reason: act.reason })
-      return answer(tx, maker, act.bulk_id, completion)
+      const bulk = await answer(tx, maker, act.bulk_id, completion)
+      crashPoint('cancel.before-commit')
+      return bulk
     },
     { timeout_ms: TIMEOUT_MS },
   )
@@ -78,7 +81,9 @@ export const pauseBulk = (
     const changed = await pauseBatch(tx, bulk.id, paused, paused ? act.reason : null)
     if (changed)
       await note(tx, maker, paused ? 'bulk.paused' : 'bulk.resumed', act.bulk_id, { reason: act.reason })
-    return answer(tx, maker, act.bulk_id, completion)
+    const now = await answer(tx, maker, act.bulk_id, completion)
+    crashPoint('pause.before-commit')
+    return now
   })
 
 async function answer(tx: Tx, maker: Maker, bulk_id: string, completion: Completion): Promise<Bulk> {

@@ -9,6 +9,7 @@ import {
   type NewLine,
   type PayerAccount,
 } from '../payments/index.ts'
+import { crashPoint } from '../platform/crash-point.ts'
 import type { Tx } from '../platform/db.ts'
 import { Refusal } from '../platform/errors.ts'
 import type { Completion } from '../platform/http/idempotency.ts'
@@ -64,6 +65,7 @@ export async function createBulk(
     deps.db.tx(
       async (tx) => {
         const draft = await draftBulk(tx, deps, maker, upload, bulk_id)
+        crashPoint('upload.copied')
         const fault = rowsRefusal(draft.summary)
         if (fault) throw fault
         await lockPayer(tx, draft.account)
@@ -71,6 +73,7 @@ export async function createBulk(
         if (list?.too_soon === true && !upload.allow_duplicate) throw sameListRefusal(list)
         const warnings = [...draft.summary.warnings, ...(list === undefined ? [] : [list.warning])]
         await keep(tx, deps, maker, upload, { ...draft, bulk_id, warnings })
+        crashPoint('upload.reserved')
         await completion.complete(tx, createdAnswer({ bulk_id, warnings }))
         return { bulk_id, warnings }
       },

@@ -1,6 +1,7 @@
 import type { PurposeHandler } from '../payments/index.ts'
 import type { Db } from '../platform/db.ts'
 import type { Language } from '../platform/http/language.ts'
+import type { Pressure } from '../platform/pressure.ts'
 import type { Watch } from '../platform/watch.ts'
 import type { FileLimits, FileWarning } from './file/read-rows.ts'
 import type { ProgressView } from './routes/schemas.ts'
@@ -17,6 +18,8 @@ export type BulkDeps = {
   readonly spool_folder: string
   /** The addresses under which Cauri itself is reached: a callback to one of them is not sent. */
   readonly own_origins: () => readonly string[]
+  /** Whether this process has its hands full with paying. */
+  readonly pressure: Pick<Pressure, 'isHigh'>
   /** New work is there: the worker may look now. */
   readonly wake: () => void
 }

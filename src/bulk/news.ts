@@ -28,7 +28,7 @@ export const onSettled =
         action: 'bulk.finished',
         subject: bulk.bulk_id,
         organization_id,
-        detail: { state, completed, failed, cancelled },
+        detail: { state, completed, failed, cancelled, callback: bulk.callback_wanted },
       })
       if (bulk.callback_wanted && bulk.callback_url !== null)
         await announce(tx, bulk.bulk_id, {

@@ -51,6 +51,9 @@ export const findBulk = (
 export const findBulkById = (db: Reader, id: bigint): Promise<Bulk | undefined> =>
   db.maybeOne(sql`select * from bulk_public_batches where id = ${id}`)
 
+export const findBulksById = (db: Reader, ids: readonly bigint[]): Promise<Bulk[]> =>
+  db.many(sql`select * from bulk_public_batches where id = any (${ids}::bigint[])`)
+
 export type HistoryFilter = {
   readonly organization: bigint
   readonly state: BatchState | null

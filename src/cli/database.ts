@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { readConfig, type Config } from '../platform/config.ts'
+import { armCrashPoint } from '../platform/crash-point.ts'
 import { openAsApplication, type Db } from '../platform/db.ts'
 import { openLog, type Log } from '../platform/log.ts'
 import { startPostgres } from '../platform/postgres/index.ts'
@@ -15,6 +16,7 @@ export type Place = { readonly config: Config; readonly log: Log; readonly url: 
 export async function withPlace<T>(work: (place: Place) => Promise<T>): Promise<T> {
   const env = readEnvironment()
   const config = readConfig(env)
+  armCrashPoint(env['CAURI_CRASH_AT'])
   // A command answers in sentences: the log speaks only when it was asked to.
   const log = openLog(env['LOG_LEVEL'] === undefined ? 'error' : config.LOG_LEVEL)
   if (config.DATABASE_URL !== undefined) return work({ config, log, url: config.DATABASE_URL })

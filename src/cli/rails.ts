@@ -1,6 +1,5 @@
-import { record } from '../audit/index.ts'
-import { listConnections, resumeConnection, type ConnectionRow } from '../payments/index.ts'
-import { Refusal } from '../platform/errors.ts'
+import { resumeConnection } from '../integrity/index.ts'
+import { listConnections, type ConnectionRow } from '../payments/index.ts'
 import { operator, withDatabase } from './database.ts'
 import { branch, leaf, type Common, type Group } from './group.ts'
 import { columns, print } from './print.ts'
@@ -9,7 +8,7 @@ import { inWords } from './words.ts'
 export const rails: Group = (program) => {
   const group = branch(program, 'rails', 'connections to the payment rails')
   leaf(group, 'list', 'whether each connection runs, who drives it, why it stopped').action(list)
-  leaf(group, 'resume', 'let a stopped connection go on; what a failed check stopped needs this')
+  leaf(group, 'resume', 'let a stopped connection go on; what a failed check stopped is checked again first')
     .argument('<id>', 'such as mojaloop')
     .option('--by <name>', 'who decides, for the audit trail (default: the user of this machine)')
     .action(resume)
@@ -50,19 +49,8 @@ const viewOf = (one: ConnectionRow) => ({
 })
 
 async function resume(id: string, options: Common & { readonly by?: string }): Promise<void> {
-  const resumed = await withDatabase((db) =>
-    db.tx(async (tx) => {
-      const connection = (await listConnections(tx)).find((one) => one.id === id)
-      if (connection === undefined) throw new Refusal('CONNECTION_NOT_FOUND', { members: { id } })
-      if ((await resumeConnection(tx, id, true)) === 0) return false
-      await record(tx, {
-        actor: options.by ?? operator(),
-        action: 'connection.resumed',
-        subject: `connection:${id}`,
-        detail: { stopped_because: connection.stopped_because },
-      })
-      return true
-    }),
+  const resumed = await withDatabase((db, { config, log }) =>
+    resumeConnection({ db, log, mode: config.CAURI_MODE }, id, options.by ?? operator()),
   )
   print(options, { id, resumed, state: 'RUNNING' }, () =>
     resumed

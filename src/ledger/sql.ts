@@ -89,33 +89,3 @@ export const selectStatement = (
     select * from running
     where (${from}::timestamptz is null or created_at >= ${from}) and (${to}::timestamptz is null or created_at < ${to})
     order by entry_id limit ${limit}`)
-
-/** Each invariant as a query that finds its breaches; empty means that it holds. */
-export const selectUnbalancedCurrencies = (db: Reader): Promise<{ currency: string; sum: string }[]> =>
-  db.many(sql`
-    select a.currency, sum(l.amount)::text as sum from ledger_lines l join ledger_accounts a on a.id = l.account_id
-    group by a.currency having sum(l.amount) <> 0`)
-
-export const selectUnbalancedEntries = (db: Reader): Promise<{ id: bigint }[]> =>
-  db.many(sql`
-    select l.entry_id as id from ledger_lines l join ledger_accounts a on a.id = l.account_id
-    group by l.entry_id, a.currency having sum(l.amount) <> 0 limit 20`)
-
-export const selectWrongBalances = (
-  db: Reader,
-): Promise<{ code: string; currency: string; balance: bigint; lines: string }[]> =>
-  db.many(sql`
-    select a.code, a.currency, a.balance, coalesce(s.total, 0)::text as lines
-    from ledger_accounts a
-    left join (select account_id, sum(amount) as total from ledger_lines group by account_id) s on s.account_id = a.id
-    where a.balance <> coalesce(s.total, 0) limit 20`)
-
-export const selectWrongLegs = (db: Reader): Promise<{ id: bigint | null; entry_id: bigint | null }[]> =>
-  db.many(sql`
-    select e.id, l.entry_id
-    from ledger_entries e
-    full join (select entry_id, count(*) as n from ledger_lines group by entry_id) l on l.entry_id = e.id
-    where e.id is null or l.entry_id is null or l.n <> e.legs or not e.sealed limit 20`)
-
-export const selectBelowFloor = (db: Reader): Promise<{ code: string; balance: bigint }[]> =>
-  db.many(sql`select code, balance from ledger_accounts where floor = 'ZERO' and balance < 0 limit 20`)

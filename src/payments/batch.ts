@@ -1,9 +1,11 @@
-import { randomBytes, randomUUID } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { openAccount, post } from '../ledger/index.ts'
 import { brokenConstraint, type Reader, type Tx } from '../platform/db.ts'
 import { Refusal } from '../platform/errors.ts'
 import type { PartyType } from '../platform/party.ts'
+import type { Acting } from './engine/ports.ts'
 import type { PurposeHandler } from './engine/settle.ts'
+import { production } from './production.ts'
 import type { AccountRow } from './sql/accounts.ts'
 import { lockAccount } from './sql/accounts.ts'
 import * as q from './sql/batches.ts'
@@ -129,23 +131,24 @@ export async function cancelBatch(
   tx: Tx,
   batch_id: bigint,
   handlers: Readonly<Record<string, PurposeHandler>>,
+  { store, newId }: Acting = production,
 ): Promise<number> {
-  const batch = await q.lockBatch(tx, batch_id)
+  const batch = await store.lockBatch(tx, batch_id)
   if (batch.finished_at !== null) throw new Refusal('BULK_NOTHING_TO_CANCEL')
-  const unclaimed = await q.cancelUnclaimed(tx, batch_id, batch.next_seq)
-  const retries = await q.cancelRetries(tx, batch_id)
+  const unclaimed = await store.cancelUnclaimed(tx, batch_id, batch.next_seq)
+  const retries = await store.cancelRetries(tx, batch_id)
   const cancelled = unclaimed.n + retries.n
   if (cancelled === 0n) throw new Refusal('BULK_NOTHING_TO_CANCEL')
-  const finished = await q.closeCursor(tx, batch_id, Number(cancelled))
+  const finished = await store.closeCursor(tx, batch_id, Number(cancelled))
   if (finished) await handlers[batch.purpose]?.(tx, [{ batch_id, finished, lines: [] }])
   const amount = unclaimed.sum + retries.sum + batch.fee_cap * cancelled
   const lines = [
     { account: batch.hold_account_id, amount: -amount, batch_id },
     { account: batch.payer_ledger_id, amount, batch_id },
   ]
-  await post(tx, [
+  await store.post(tx, [
     {
-      reason: `batch.cancelled:${batch_id}:${randomUUID()}`,
+      reason: `batch.cancelled:${batch_id}:${newId()}`,
       kind: 'batch.cancelled',
       lines,
     },
@@ -159,7 +162,8 @@ export const pauseBatch = async (
   batch_id: bigint,
   paused: boolean,
   reason: string | null,
-): Promise<boolean> => (await q.setPaused(tx, batch_id, paused, reason)) === 1
+  { store }: Acting = production,
+): Promise<boolean> => (await store.setPaused(tx, batch_id, paused, reason)) === 1
 
 /**
  * Writes a new batch's lines from the FAILED lines of another: the rail refused them all, so new attempts are safe.

@@ -1,8 +1,7 @@
-import { record } from '../audit/index.ts'
-import { post, systemAccount } from '../ledger/index.ts'
 import { refuseOn, type Tx } from '../platform/db.ts'
 import { Refusal } from '../platform/errors.ts'
-import { selectBatchInfo } from './sql/engine.ts'
+import type { Acting } from './engine/ports.ts'
+import { production } from './production.ts'
 import * as q from './sql/fees.ts'
 
 export type { FeeQuestion } from './sql/fees.ts'
@@ -16,31 +15,47 @@ export async function proposeFeeQuestion(
   line: LineKey,
   borne_by: 'PAYER' | 'HOUSE',
   by: string,
+  { store }: Acting = production,
 ): Promise<void> {
-  if ((await q.proposeAnswer(tx, line, borne_by, by)) === 0) throw new Refusal('REVIEW_NOT_FOUND')
-  await record(tx, { actor: by, action: 'fee.proposed', subject: subjectOf(line), detail: { borne_by } })
+  if ((await store.proposeAnswer(tx, line, borne_by, by)) === 0) throw new Refusal('REVIEW_NOT_FOUND')
+  await store.record(tx, {
+    actor: by,
+    action: 'fee.proposed',
+    subject: subjectOf(line),
+    detail: { borne_by },
+  })
 }
 
 /**
  * Another person confirms: borne by the payer, it moves from the payer's account; borne by the house, it stays in
  * `fees:provider`. Refuses REVIEW_SAME_PERSON, REVIEW_WRONG_STATE and LEDGER_INSUFFICIENT_FUNDS.
  */
-export async function confirmFeeQuestion(tx: Tx, line: LineKey, by: string): Promise<'PAYER' | 'HOUSE'> {
-  const [batch] = await selectBatchInfo(tx, [line.batch_id])
+export async function confirmFeeQuestion(
+  tx: Tx,
+  line: LineKey,
+  by: string,
+  { store }: Acting = production,
+): Promise<'PAYER' | 'HOUSE'> {
+  const [batch] = await store.selectBatchInfo(tx, [line.batch_id])
   if (batch === undefined) throw new Refusal('REVIEW_NOT_FOUND')
   const samePerson = refuseOn('payments_fee_questions_two_people', () => new Refusal('REVIEW_SAME_PERSON'))
-  const answer = await q.confirmAnswer(tx, line, by).catch(samePerson)
+  const answer = await store.confirmAnswer(tx, line, by).catch(samePerson)
   if (answer === undefined) throw new Refusal('REVIEW_WRONG_STATE')
   const { borne_by, amount } = answer
-  await record(tx, { actor: by, action: 'fee.confirmed', subject: subjectOf(line), detail: { borne_by } })
+  await store.record(tx, {
+    actor: by,
+    action: 'fee.confirmed',
+    subject: subjectOf(line),
+    detail: { borne_by },
+  })
   if (borne_by === 'PAYER')
-    await post(tx, [
+    await store.post(tx, [
       {
         reason: `fee.charged:${line.batch_id}:${line.seq}`,
         kind: 'fee.charged',
         lines: [
           { ...line, account: batch.payer_ledger_id, amount: -amount },
-          { ...line, account: await systemAccount(tx, 'fees:provider', batch.currency), amount },
+          { ...line, account: await store.systemAccount(tx, 'fees:provider', batch.currency), amount },
         ],
       },
     ])

@@ -26,14 +26,15 @@ export {
 } from './batch.ts'
 export { openBackendListener, type BackendListener, type BackendOptions } from './backend-listener.ts'
 export type { Connection, ConnectionSettings } from './engine/connection.ts'
-export { openDriver, type Driver } from './engine/driver.ts'
+export type { Driver } from './engine/driver.ts'
 export type { News, PurposeHandler } from './engine/settle.ts'
 export { confirmFeeQuestion, listFeeQuestions, proposeFeeQuestion, type FeeQuestion } from './fee-question.ts'
 export { readFigures, type Figures } from './figures.ts'
 export { attemptsOf, hint, hintLine } from './line.ts'
 export { confirmReview, evidenceOf, listReviews, proposeReview, type ReviewRow } from './review.ts'
+export { openDriver } from './production.ts'
 export { accountRoutes } from './routes.ts'
-export { checkAll, checkPayments } from './check.ts'
+export { paymentsGuards, paymentsInvariants } from './check.ts'
 export {
   ensureConnection,
   holdConnections,

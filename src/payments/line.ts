@@ -1,5 +1,7 @@
 import type { Reader } from '../platform/db.ts'
+import type { Acting } from './engine/ports.ts'
 import { referenceOf } from './engine/reference.ts'
+import { production } from './production.ts'
 import { selectBatchInfo } from './sql/engine.ts'
 import * as q from './sql/reviews.ts'
 
@@ -40,9 +42,10 @@ export async function attemptsOf(
 export async function hint(
   db: Reader,
   reference: string,
+  { store }: Acting = production,
 ): Promise<{ batch_id: bigint; seq: number } | undefined> {
-  await q.hintPursuit(db, reference)
-  return q.selectByReference(db, reference)
+  await store.hintPursuit(db, reference)
+  return store.selectByReference(db, reference)
 }
 
 /** The same hint for a line that is known by our own names. */

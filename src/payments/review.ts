@@ -1,10 +1,11 @@
-import { record } from '../audit/index.ts'
+import { crashPoint } from '../platform/crash-point.ts'
 import { brokenConstraint, type Reader, type Tx } from '../platform/db.ts'
 import { Refusal } from '../platform/errors.ts'
-import { currentToken, selectBatchInfo } from './sql/engine.ts'
 import * as q from './sql/reviews.ts'
 import type { Outcome } from './engine/outcome.ts'
+import type { Acting } from './engine/ports.ts'
 import { settle, type PurposeHandler } from './engine/settle.ts'
+import { production } from './production.ts'
 
 export type { ReviewRow } from './sql/reviews.ts'
 export const listReviews = q.selectReviews
@@ -13,12 +14,16 @@ export const listReviews = q.selectReviews
  * One person says how a line in REVIEW ended, with a document that shows it. Nothing moves until another person
  * confirms. Refuses REVIEW_NOT_FOUND, and REVIEW_WRONG_STATE once it was confirmed.
  */
-export async function proposeReview(tx: Tx, proposal: Omit<q.Proposal, 'attempt'>): Promise<void> {
-  const line = await q.lockReview(tx, proposal.batch_id, proposal.seq)
+export async function proposeReview(
+  tx: Tx,
+  proposal: Omit<q.Proposal, 'attempt'>,
+  { store }: Acting = production,
+): Promise<void> {
+  const line = await store.lockReview(tx, proposal.batch_id, proposal.seq)
   if (line === undefined) throw new Refusal('REVIEW_NOT_FOUND')
-  const written = await q.upsertProposal(tx, { ...proposal, attempt: line.attempt })
+  const written = await store.upsertProposal(tx, { ...proposal, attempt: line.attempt })
   if (written === 0) throw new Refusal('REVIEW_WRONG_STATE')
-  await record(tx, {
+  await store.record(tx, {
     actor: proposal.by,
     action: 'review.proposed',
     subject: `line:${proposal.batch_id}:${proposal.seq}:${line.attempt}`,
@@ -45,13 +50,15 @@ export async function confirmReview(
   line: { readonly batch_id: bigint; readonly seq: number },
   by: string,
   handlers: Readonly<Record<string, PurposeHandler>>,
+  acting: Acting = production,
 ): Promise<'PAID' | 'REFUSED'> {
-  const [batch] = await selectBatchInfo(tx, [line.batch_id])
+  const { store } = acting
+  const [batch] = await store.selectBatchInfo(tx, [line.batch_id])
   if (batch === undefined) throw new Refusal('REVIEW_NOT_FOUND')
-  const open = (await q.selectReviews(tx, line.batch_id, line.seq, 1))[0]
+  const open = (await store.selectReviews(tx, line.batch_id, line.seq, 1))[0]
   if (open === undefined) throw new Refusal('REVIEW_NOT_FOUND')
   const { attempt } = open
-  const confirmed = await q
+  const confirmed = await store
     .confirmProposal(tx, line.batch_id, line.seq, attempt, by)
     .catch((error: unknown) => {
       throw brokenConstraint(error) === 'payments_reviews_two_people'
@@ -71,8 +78,9 @@ export async function confirmReview(
     ...(paid ? {} : { code: 'REFUSED_AT_REVIEW', message }),
   }
   const changed = await settle(tx, {
+    ...acting,
     connection_id: batch.connection_id,
-    token: await currentToken(tx, batch.connection_id),
+    token: await store.currentToken(tx, batch.connection_id),
     outcomes: [outcome],
     done_ranges: [],
     batch: () => batch,
@@ -81,6 +89,12 @@ export async function confirmReview(
   })
   if (changed.length !== 1) throw new Refusal('REVIEW_WRONG_STATE')
   const subject = `line:${line.batch_id}:${line.seq}:${attempt}`
-  await record(tx, { actor: by, action: 'review.confirmed', subject, detail: { outcome: confirmed.outcome } })
+  await store.record(tx, {
+    actor: by,
+    action: 'review.confirmed',
+    subject,
+    detail: { outcome: confirmed.outcome },
+  })
+  crashPoint('review.confirmed')
   return confirmed.outcome
 }

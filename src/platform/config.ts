@@ -1,6 +1,7 @@
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
+import { readCrashPoint } from './crash-point.ts'
 
 const port = z.coerce.number().int().min(0).max(65_535)
 const seconds = z.coerce.number().min(0).max(31_536_000)
@@ -140,7 +141,7 @@ const RETIRED = [
   'USE_SQLITE',
 ]
 /** CAURI_ names that belong to the harness of tests and to child processes, never to an operator. */
-const OWN = new Set(['CAURI_CRASH'])
+const OWN = new Set(['CAURI_CRASH_AT'])
 
 /**
  * Reads the environment once. Throws one error that lists everything that is wrong: unknown CAURI_ names, malformed
@@ -151,6 +152,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   const faults = Object.keys(source)
     .filter((name) => name.startsWith('CAURI_') && !Object.hasOwn(schema.shape, name) && !OWN.has(name))
     .map((name) => `${name}: unknown name`)
+  faults.push(...wrongCrashPoint(source))
   const known = Object.keys(schema.shape).filter((name) => source[name] !== undefined && source[name] !== '')
   const parsed = schema.safeParse(Object.fromEntries(known.map((name) => [name, source[name]])))
   if (!parsed.success)
@@ -177,6 +179,15 @@ function withOldNames(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   out['SECRET_KEY'] ??= env['DJANGO_SECRET_KEY']
   if (out['CAURI_MODE'] !== 'production' && (out['SECRET_KEY'] ?? '').length < 32) delete out['SECRET_KEY']
   return out
+}
+
+/** A process that kills itself on purpose is for `npm run prove`, and never pays real money. */
+function wrongCrashPoint(source: NodeJS.ProcessEnv): string[] {
+  const text = source['CAURI_CRASH_AT'] ?? ''
+  if (text === '') return []
+  if (source['CAURI_MODE'] === 'production') return ['CAURI_CRASH_AT: refused in production']
+  const read = readCrashPoint(text)
+  return typeof read === 'string' ? [`CAURI_CRASH_AT: ${read}`] : []
 }
 
 function missingInProduction(settings: Settings): string[] {

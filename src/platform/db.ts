@@ -3,6 +3,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import pg from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
+import { arrayText } from './array-text.ts'
 import type { Refusal } from './errors.ts'
 
 const types = new pg.TypeOverrides()
@@ -51,6 +52,7 @@ export class Reader {
   #send(query: Sql): Promise<pg.QueryResult> {
     const config: pg.QueryConfig & { query_timeout: number } = {
       ...query,
+      values: query.values.map((value) => (Array.isArray(value) ? arrayText(value) : value)),
       query_timeout: this.#query_timeout,
     }
     return this.client.query(config)

@@ -262,3 +262,22 @@ async function flippingDns(...addresses: string[]): Promise<{ port: number; aske
   closers.push(() => socket.close())
   return { port: socket.address().port, asked: () => asked }
 }
+
+test('closing waits for an answer that is near, and not for a peer that stays silent', async () => {
+  const near = await serve((_request, response) => void setTimeout(() => response.end('here'), 50))
+  const silent = await serve(() => undefined)
+  const outbound = open()
+  const pool = outbound.pool(silent.url)
+  const calls = Promise.all([
+    outbound.request(get(near.url)),
+    pool.request({ method: 'POST', path: '/', body: '{}', timeout_ms: 60_000 }),
+  ])
+  await until('both are under way', async () => (await connectionsOf(silent.server)) > 0)
+  await outbound.close()
+  const [answer, lost] = await calls
+  expect(answer).toMatchObject({ kind: 'answer', status: 200 })
+  expect(lost).toMatchObject({ kind: 'unknown' })
+})
+
+const connectionsOf = (server: Server): Promise<number> =>
+  new Promise((resolve) => server.getConnections((_error, count) => resolve(count)))

@@ -36,7 +36,7 @@ export type Outbound = {
   ) => Promise<OutboundAnswer>
   /** A pool of one configured origin, for rails. */
   readonly pool: (origin: string, options?: PoolOptions) => OutboundPool
-  /** Lets calls in flight finish. */
+  /** Lets calls in flight finish for a moment; what is left then ends as `unknown`. */
   readonly close: () => Promise<void>
 }
 
@@ -74,6 +74,7 @@ export function openOutbound(options: OutboundOptions): Outbound {
   const plain = new Agent({ allowH2: false, connect: { timeout } })
   const guarded = new Agent({ allowH2: false, connect: guardedConnect(options, timeout) })
   const pools = new Set<Pool>()
+  let closing: Promise<void> | undefined
   return {
     request: async (call) => {
       const url = call.guard === 'public' ? checkPublicUrl(call.url, options) : new URL(call.url)
@@ -92,14 +93,21 @@ export function openOutbound(options: OutboundOptions): Outbound {
       return {
         request: (call) => send(pool, { ...call, origin }),
         close: async () => {
-          if (pools.delete(pool)) await pool.close()
+          if (pools.delete(pool)) await end(pool)
         },
       }
     },
-    close: async () => {
-      await Promise.all([plain.close(), guarded.close(), ...[...pools].map((pool) => pool.close())])
-    },
+    close: () => (closing ??= Promise.all([plain, guarded, ...pools].map(end)).then(() => undefined)),
   }
+}
+
+/** Whoever closes has waited already for what is worth waiting for: a silent peer must not keep a process alive. */
+const CLOSING_MS = 500
+
+async function end(dispatcher: Dispatcher): Promise<void> {
+  const closed = dispatcher.close()
+  const late = setTimeout(() => void dispatcher.destroy(new Error('closing')), CLOSING_MS)
+  await closed.finally(() => clearTimeout(late))
 }
 
 type Sending = OutboundCall & { readonly origin: string; readonly path: string }

@@ -1,3 +1,4 @@
+import { crashPoint } from './crash-point.ts'
 import { assertNoTransaction, sql, sqlState, type Db, type Reader, type Tx } from './db.ts'
 import type { Log } from './log.ts'
 
@@ -49,7 +50,9 @@ export async function drainOutbox<Kind extends string>(
   for (;;) {
     const count = await db.tx(async (tx) => {
       const rows = await lockDue(tx)
+      if (rows.length > 0) crashPoint('outbox.taken')
       for (const row of rows) await handle(tx, row, handlers, { log, max_tries })
+      if (rows.length > 0) crashPoint('outbox.handled')
       return rows.length
     })
     taken += count
@@ -95,6 +98,13 @@ export const listDeadOutbox = (
   db.many(sql`
     select id, kind, subject, payload, tries, created_at, last_error, dead_at
     from platform_outbox where dead_at is not null order by dead_at desc, id desc limit ${limit}`)
+
+/** How many rows of a kind wait or are dead, by subject: what was drained is not here any more. */
+export async function countOutbox(db: Reader, kind: string): Promise<ReadonlyMap<string, number>> {
+  const rows = await db.many<{ subject: string; n: bigint }>(sql`
+    select subject, count(*) as n from platform_outbox where kind = ${kind} group by subject`)
+  return new Map(rows.map((row) => [row.subject, Number(row.n)]))
+}
 
 /** Gives a dead row its tries back; answers whether there was one. */
 export const reviveOutbox = async (tx: Tx, id: bigint): Promise<boolean> =>

@@ -2,7 +2,7 @@ import type { FastifyReply } from 'fastify'
 
 export type SseEvent = {
   readonly event?: string
-  /** Serialised as JSON. */
+  /** Serialised as JSON; not changed afterwards. */
   readonly data: unknown
   readonly id?: string
 }
@@ -31,6 +31,8 @@ export type SseStreams = {
 /** A client that does not read is cut when this much waits for it. */
 const MAX_WAITING_BYTES = 1_048_576
 const RECONNECT_MS = 1_000
+/** Of a stream that ends because the server stops. */
+const LAST: SseEvent = { event: 'error', data: { code: 'UNAVAILABLE', retry: true } }
 
 type Open = { readonly stream: SseStream; readonly beat: () => void }
 
@@ -42,18 +44,20 @@ export function openSseStreams({ heartbeat_ms = 15_000 }: { heartbeat_ms?: numbe
   const streams = new Set<Open>()
   const timer = setInterval(() => streams.forEach(({ beat }) => beat()), heartbeat_ms / 15)
   timer.unref()
+  let closed = false
   return {
     open: (reply) => {
       const open = openStream(reply, (heartbeat_ms * 13) / 15)
+      if (closed) open.stream.end(LAST) // asked on a connection that was open still
       streams.add(open)
       open.stream.onClose(() => streams.delete(open))
       return open.stream
     },
     count: () => streams.size,
     close: () => {
+      closed = true
       clearInterval(timer)
-      const last = { event: 'error', data: { code: 'UNAVAILABLE', retry: true } }
-      for (const { stream } of streams) stream.end(last)
+      for (const { stream } of streams) stream.end(LAST)
     },
   }
 }
@@ -121,5 +125,12 @@ function openStream(reply: FastifyReply, silence_ms: number): Open {
 /** One event in the wire form. JSON has no raw line ends, so one `data:` line is enough; ids must have none either. */
 function frame({ event, data, id }: SseEvent): string {
   const head = `${event === undefined ? '' : `event: ${event}\n`}${id === undefined ? '' : `id: ${id}\n`}`
-  return `${head}data: ${JSON.stringify(data)}\n\n`
+  return `${head}data: ${textOf(data)}\n\n`
+}
+
+/** The same state goes out to thousands of streams one after the other: the last one's text is kept. */
+let last: { readonly data: unknown; readonly text: string } | undefined
+function textOf(data: unknown): string {
+  if (last === undefined || last.data !== data) last = { data, text: JSON.stringify(data) }
+  return last.text
 }

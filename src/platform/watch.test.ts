@@ -36,6 +36,25 @@ test('a thousand watchers of one row cost one read, and each sees its state', as
   expect(reads).toEqual(['a'])
 })
 
+test('where telling all who watch takes long, it is done less often', async () => {
+  const table = new Map([['a', 0]])
+  const { hub, reads } = hubOver(table, { gap_ms: 1 })
+  const told_at: number[] = []
+  hub.watch('a', () => {
+    told_at.push(performance.now())
+    while (performance.now() - (told_at.at(-1) ?? 0) < 20);
+  })
+  await until('it was told four times', async () => {
+    table.set('a', told_at.length + 1)
+    hub.touch('a')
+    return told_at.length === 4
+  })
+  const gaps = told_at.slice(1).map((at, i) => at - (told_at[i] ?? 0))
+  // A lower limit, which no slowness of the machine can break.
+  expect(Math.min(...gaps)).toBeGreaterThan(20 + 9 * 20 - 5)
+  expect(reads.length).toBeLessThanOrEqual(5)
+})
+
 test('a burst of news is read at most once per gap, and the last state is never missed', async () => {
   const table = new Map([['a', 0]])
   const { hub, reads } = hubOver(table, { gap_ms: 50 })

@@ -1,6 +1,7 @@
 import { createHmac, randomUUID } from 'node:crypto'
 import { Webhook } from 'standardwebhooks'
 import { record } from '../audit/index.ts'
+import { crashPoint } from '../platform/crash-point.ts'
 import { sql, type Db } from '../platform/db.ts'
 import type { Log } from '../platform/log.ts'
 import type { Outbound } from '../platform/outbound.ts'
@@ -78,6 +79,7 @@ export async function deliver(deps: DeliverDeps, delivery: Delivery): Promise<vo
     timeout_ms: deps.timeout_ms ?? TIMEOUT_MS,
     max_bytes: MOST_BYTES,
   })
+  crashPoint('webhook.sent')
   const host = new URL(delivery.url).host
   if (answer.kind !== 'answer' || answer.status < 200 || answer.status > 299) {
     const because = answer.kind === 'answer' ? `answered ${answer.status}` : answer.because

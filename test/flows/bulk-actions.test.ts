@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { checkAll } from '../../src/payments/index.ts'
+import { checkAll } from '../../src/integrity/index.ts'
 import { sql } from '../../src/platform/db.ts'
 import { foreignBatch } from '../harness/foreign.ts'
 import { magic, numberAt, standardCsv } from '../harness/multipart.ts'

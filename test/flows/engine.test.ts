@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { checkAll, findAccount } from '../../src/payments/index.ts'
+import { checkAll } from '../../src/integrity/index.ts'
+import { findAccount } from '../../src/payments/index.ts'
 import type { Db } from '../../src/platform/db.ts'
 import { freshDatabase } from '../harness/database.ts'
 import {

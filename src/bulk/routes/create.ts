@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises'
+import { crashPoint } from '../../platform/crash-point.ts'
 import { fingerprintOf, type Begun, type Completion } from '../../platform/http/idempotency.ts'
 import { defineRoute, type HandlerInput, type Route } from '../../platform/http/route.ts'
 import { sha256 } from '../../platform/ids.ts'
@@ -14,7 +15,7 @@ import { checked, created } from './schemas.ts'
 const IMPORTS_AT_ONCE = 4
 
 export const createRoute = (deps: BulkDeps): Route => {
-  const gate = openGate(IMPORTS_AT_ONCE)
+  const gate = openGate(IMPORTS_AT_ONCE, deps.pressure)
   return defineRoute({
     method: 'POST',
     path: '/api/bulk-transfers',
@@ -76,6 +77,7 @@ async function create(
       language,
       keep: (file) => (spooled = file.path),
     })
+    crashPoint('upload.spooled')
     const upload = uploadOf(form, deps, input)
     const how = howOf(deps, input)
     if (form.validate_only) return { status: 200, body: await gate(() => checkFile(how, maker, upload)) }
@@ -124,6 +126,7 @@ async function createNow(
   { begun, gate }: { readonly begun: Completion; readonly gate: Gate },
 ): Promise<Answer> {
   const made = await gate(() => createBulk(how, maker, upload, begun))
+  crashPoint('upload.committed')
   deps.wake()
   return createdAnswer(made)
 }

@@ -51,9 +51,10 @@ const waitRoute = (deps: BulkDeps): Route =>
     query: z.object({ timeout: z.coerce.number().min(0).max(600).default(300).describe('seconds') }),
     response: { 200: progress },
     refusals: ['BULK_NOT_FOUND', 'WAIT_TIMED_OUT'],
-    handle: async ({ ctx, actor, params, query, signal }) => {
+    handle: async (input) => {
+      const { ctx, actor, params, query } = input
       const bulk = await bulkOf(ctx, actor, params.id)
-      const last = await waitFor(deps, bulk, query.timeout * 1_000, signal)
+      const last = await waitFor(deps, bulk, query.timeout * 1_000, input.signal)
       if (!last.final) throw new Refusal('WAIT_TIMED_OUT', { members: last.progress })
       return { status: 200, body: last.progress }
     },
@@ -67,6 +68,7 @@ const notifyRoute = (deps: BulkDeps): Route =>
     summary: 'The rail’s notification about a transfer: a hint that brings a question forward',
     tags: ['notifications'],
     access: 'organization',
+    lane: 'hint',
     params: z.object({ transferId: z.string().regex(/^[A-Za-z0-9@._+-]{1,128}$/) }),
     body: z.record(z.string(), z.unknown()),
     response: { 200: z.object({ transferId: z.string(), status: z.string() }) },
@@ -91,6 +93,15 @@ export async function readProgress(db: Db, id: string): Promise<Progress | undef
   return bulk && progressOf(bulk)
 }
 
+/** The same for many rows in one query. */
+export async function readManyProgress(
+  db: Db,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, Progress>> {
+  const bulks = await q.findBulksById(db, ids.map(BigInt))
+  return new Map(bulks.map((bulk) => [String(bulk.id), progressOf(bulk)]))
+}
+
 /** The state that was just read goes out at once; then what the watch sees, which is never older. */
 function stream(deps: BulkDeps, sse: SseStream, bulk: Bulk, language: Language): void {
   let sent: Progress | undefined
@@ -107,9 +118,11 @@ function stream(deps: BulkDeps, sse: SseStream, bulk: Bulk, language: Language):
   if (!first.final) sse.onClose(deps.watch.watch(String(bulk.id), show))
 }
 
-/** A read that began before ours may end after it. */
-const isNews = (now: Progress, sent: Progress): boolean =>
-  BigInt(now.version) >= BigInt(sent.version) && JSON.stringify(now) !== JSON.stringify(sent)
+/** A read that began before ours may end after it; a connection that stops changes the state and not the version. */
+function isNews(now: Progress, sent: Progress): boolean {
+  if (now.version !== sent.version) return BigInt(now.version) > BigInt(sent.version)
+  return JSON.stringify(now) !== JSON.stringify(sent)
+}
 
 /** Resolves with the final state, or with the last one seen when the time is over or the caller has gone. */
 function waitFor(deps: BulkDeps, bulk: Bulk, timeout_ms: number, signal: AbortSignal): Promise<Progress> {

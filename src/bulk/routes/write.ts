@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { crashPoint } from '../../platform/crash-point.ts'
 import { defineRoute, type Route } from '../../platform/http/route.ts'
 import { cancelBulk, pauseBulk, retryBulk, type Act } from '../act.ts'
 import { createdAnswer } from '../create.ts'
@@ -44,6 +45,7 @@ const actRoute = (deps: BulkDeps, verb: keyof typeof summaries): Route =>
         verb === 'cancel'
           ? await cancelBulk(ctx.db, maker, act, deps.handlers, idempotency)
           : await pauseBulk(ctx.db, maker, act, verb === 'pause', idempotency)
+      crashPoint(verb === 'cancel' ? 'cancel.committed' : 'pause.committed')
       deps.watch.touch(String(bulk.id))
       deps.wake()
       return { status: 200, body: progressView(bulk) }
@@ -58,6 +60,7 @@ const retryRoute = (deps: BulkDeps): Route =>
     summary: 'Pay the failed lines again, as a child batch',
     tags: ['bulk transfers'],
     access: 'organization',
+    lane: 'retry',
     params: bulkParams,
     body: z.object({ transfer_ids: z.array(z.string().max(128)).min(1).max(1_000).optional(), reason }),
     response: { 201: created },

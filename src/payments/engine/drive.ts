@@ -1,17 +1,19 @@
 import type { PayoutRail, RailHabits } from '../../connectors/index.ts'
 import type { Db, Reader } from '../../platform/db.ts'
 import type { Log } from '../../platform/log.ts'
-import { selectBatchInfo, type BatchInfo } from '../sql/engine.ts'
+import type { BatchInfo } from '../sql/engine.ts'
 import { openBreaker, type Breaker } from './breaker.ts'
 import type { Connection, ConnectionSettings } from './connection.ts'
 import { openLease, type LeaseKeeper } from './lease.ts'
+import type { Ports } from './ports.ts'
+import { openPace, type Pace } from './pace.ts'
 import { openQueue, type Queue } from './queue.ts'
 import type { PurposeHandler } from './settle.ts'
 import { openSettler, type Settler } from './settler.ts'
 import { payeeOf, type LiveRange, type Task } from './task.ts'
 import { openWindow, type Window } from './window.ts'
 
-export type DriverDeps = {
+export type DriverDeps = Ports & {
   readonly db: Db
   readonly log: Log
   readonly connection: Connection
@@ -27,6 +29,7 @@ export type Drive = DriverDeps & {
   readonly lease: LeaseKeeper
   readonly queue: Queue<Task>
   readonly window: Window
+  readonly pace: Pace
   readonly breaker: Breaker
   readonly settler: Settler
   /** What never changes of a batch that was loaded. */
@@ -35,6 +38,8 @@ export type Drive = DriverDeps & {
   /** Forgets batches when they are many: what is needed again is loaded again. Not while a turn works on them. */
   readonly forget: () => void
   readonly ranges: Set<LiveRange>
+  /** Pursuits whose question or resend is queued, under way or being settled here: none is worked on twice at once. */
+  readonly pursued: Set<bigint>
   /** The last batch that lines were claimed from: batches take turns. */
   last_batch: bigint
   /** True when the last claim found something: there may be more. */
@@ -62,15 +67,17 @@ export function openDrive(deps: DriverDeps): Drive {
   }
   const load = async (db: Reader, ids: readonly bigint[]): Promise<void> => {
     const missing = ids.filter((id) => !batches.has(id))
-    if (missing.length > 0) for (const info of await selectBatchInfo(db, missing)) batches.set(info.id, info)
+    if (missing.length > 0)
+      for (const info of await deps.store.selectBatchInfo(db, missing)) batches.set(info.id, info)
   }
   return {
     ...deps,
     settings,
     rail,
-    lease: openLease(deps.db, deps.log, settings, deps.worker),
+    lease: openLease(deps),
     queue: openQueue<Task>(payeeOf),
     window: openWindow(settings.window_max),
+    pace: openPace(),
     breaker: openBreaker(settings.breaker_ms),
     settler: openSettler({ ...deps, connection_id: settings.id, batch, load }),
     batch,
@@ -79,6 +86,7 @@ export function openDrive(deps: DriverDeps): Drive {
       if (batches.size > 1_000) batches.clear()
     },
     ranges: new Set(),
+    pursued: new Set(),
     last_batch: 0n,
     more: false,
     swept_at: 0,

@@ -1,9 +1,9 @@
 import type { Answer } from '../../connectors/index.ts'
+import { crashPoint } from '../../platform/crash-point.ts'
 import { CommitUnknown } from '../../platform/db.ts'
 import { unreachable } from '../../platform/errors.ts'
-import * as q from '../sql/drive.ts'
+import { askAgain, pursuedNoMore } from './ask-again.ts'
 import { fill, freeUnsent, holdPaused, lowWater, sweep } from './claims.ts'
-import { queryDelay } from './connection.ts'
 import { openDrive, type Drive, type DriverDeps } from './drive.ts'
 import { newAttempt, readAnswer, type Sent } from './outcome.ts'
 import { nextStep } from './pursue.ts'
@@ -26,6 +26,7 @@ export type Driver = {
 
 export function openDriver(deps: DriverDeps): Driver {
   const drive = openDrive(deps)
+  const { sleep } = deps.clock
   let running: Promise<void> | undefined
   let wake = (): void => undefined
   const pump = (): void => {
@@ -39,9 +40,9 @@ export function openDriver(deps: DriverDeps): Driver {
     if (drive.more && drive.queue.length() < lowWater(drive)) wake()
     const { rate_per_s } = drive.settings
     if (rate_per_s > 0 && drive.queue.length() > 0 && !drive.stopping)
-      pacing ??= setTimeout(paced, 1_000 / rate_per_s)
+      pacing ??= drive.clock.after(1_000 / rate_per_s, paced)
   }
-  let pacing: NodeJS.Timeout | undefined
+  let pacing: (() => void) | undefined
   const paced = (): void => {
     pacing = undefined
     pump()
@@ -75,14 +76,15 @@ export function openDriver(deps: DriverDeps): Driver {
     wake: () => wake(),
     driving: () => drive.lease.safe(),
     async stop(deadline_ms) {
-      const until = performance.now() + deadline_ms
+      const until = drive.clock.now() + deadline_ms
       drive.stopping = true
       wake()
       // A silent rail may hold the loop in its probe for longer than we have; nothing was claimed in it.
       await Promise.race([running, sleep(Math.max(0, deadline_ms - 3_000))])
       await freeUnsent(drive, () => true)
-      while (drive.in_flight > 0 && performance.now() < until - 1_500) await sleep(20)
-      await drive.settler.drain(Math.max(1_000, until - performance.now()))
+      while (drive.in_flight > 0 && drive.clock.now() < until - 1_500) await sleep(20)
+      await drive.settler.drain(Math.max(1_000, until - drive.clock.now()))
+      crashPoint('stop.drained')
       await drive.lease.release()
     },
   }
@@ -96,11 +98,12 @@ async function turn(drive: Drive, pump: () => void): Promise<boolean> {
     // What is still queued here was claimed under an older token: whoever drives now recovers it.
     drive.queue.remove(() => true)
     drive.ranges.clear()
+    drive.pursued.clear()
   }
   if (token === 0n) return false
   if (drive.ready !== token || drive.habits === undefined) {
     drive.habits = await drive.rail.probe()
-    await q.setMode(drive.db, drive.settings.id, drive.habits.mode)
+    await drive.store.setMode(drive.db, drive.settings.id, drive.habits.mode)
     const deps = { ...drive, habits: drive.habits }
     while ((await recover(deps, token)) > 0) await drive.lease.keep()
     drive.ready = token
@@ -112,15 +115,15 @@ async function turn(drive: Drive, pump: () => void): Promise<boolean> {
     drive.breaker.halfOpen()
   }
   if (isIdle(drive)) {
-    const { open, due } = await q.glance(drive.db, drive.settings.id)
+    const { open, due } = await drive.store.glance(drive.db, drive.settings.id)
     if (!open && !due) {
       drive.more = false
       drive.forget()
       return false
     }
   }
-  if (performance.now() - drive.swept_at >= drive.settings.poll_ms) {
-    drive.swept_at = performance.now()
+  if (drive.clock.now() - drive.swept_at >= drive.settings.poll_ms) {
+    drive.swept_at = drive.clock.now()
     await holdPaused(drive)
     await sweep(drive)
   }
@@ -137,7 +140,7 @@ const isIdle = (drive: Drive): boolean =>
 
 function maySend(drive: Drive): boolean {
   if (drive.stopping || drive.stop_because !== undefined || !drive.lease.safe()) return false
-  const now = performance.now()
+  const now = drive.clock.now()
   if (drive.in_flight >= Math.min(drive.window.size(), drive.breaker.allowed(now))) return false
   if (drive.settler.backlog() > 8_000) return false
   if (drive.settings.rate_per_s > 0) {
@@ -153,13 +156,15 @@ async function launch(drive: Drive, task: Task): Promise<void> {
   const { token } = task
   const full = drive.in_flight + 1 >= drive.window.size()
   drive.in_flight += 1
-  const started = performance.now()
+  const started = drive.clock.now()
+  drive.pace.note(started)
   let answer = await ask(drive, () =>
     task.kind === 'pay'
       ? drive.rail.pay(task.order, () => drive.lease.token() === token && drive.lease.safe())
       : drive.rail.find(task.order, task.rail_reference),
   )
-  note(drive, answer, performance.now() - started, full)
+  crashPoint(task.kind === 'pay' ? 'call.answered' : 'pursuit.answered')
+  note(drive, answer, drive.clock.now() - started, full)
   if (answer.kind === 'quoted' && task.kind === 'pay') {
     // The rail made its reference: it is committed before the step that moves money.
     const { rail_reference } = answer
@@ -168,6 +173,7 @@ async function launch(drive: Drive, task: Task): Promise<void> {
     const committed = await new Promise<boolean>((resolve) =>
       drive.settler.add(outcome, token, task.range, resolve),
     )
+    crashPoint('quote.committed')
     const safe = committed && drive.lease.token() === token && drive.lease.safe()
     answer = safe
       ? await ask(drive, () => drive.rail.confirm(task.order, rail_reference))
@@ -196,7 +202,7 @@ function note(drive: Drive, answer: Answer, latency_ms: number, full: boolean): 
   const gateway = answer.kind === 'refused' && answer.said.http_status === 504
   const busy = answer.kind === 'refused' && answer.reason === 'RAIL_BUSY'
   const failed = silent || gateway || answer.kind === 'unsent'
-  drive.breaker.note(performance.now(), failed)
+  drive.breaker.note(drive.clock.now(), failed)
   drive.window.note(latency_ms, failed || busy, full)
 }
 
@@ -212,6 +218,8 @@ const sentOf = (task: Task): Sent => ({
 
 function finish(drive: Drive, task: Task, token: bigint, answer: Answer, pursued: boolean): void {
   const sent = { ...sentOf(task), pursued }
+  const { due } = task
+  const settled = due && ((): void => pursuedNoMore(drive, due.id, token))
   if (answer.kind === 'unsent') {
     // Nothing changed for the order: it waits with its reference, behind the others, for one that never gets through
     // must not keep them from trying. It counts tenfold while others do get through; in the end people look at it.
@@ -223,18 +231,22 @@ function finish(drive: Drive, task: Task, token: bigint, answer: Answer, pursued
   if (answer.kind === 'stop') {
     drive.stop_because ??= answer.because
     if (answer.refused !== true) drive.queue.back(task)
-    else drive.settler.add(newAttempt(drive.settings, sent, answer), token, task.range)
+    else {
+      // The rail's own record of the reference speaks for every time that it was sent.
+      const resent = sent.resent && task.kind === 'pay'
+      drive.settler.add(newAttempt(drive.settings, { ...sent, resent }, answer), token, task.range, settled)
+    }
     return
   }
   if (task.kind === 'pay') {
-    drive.settler.add(readAnswer(drive.settings, sent, answer), token, task.range)
+    drive.settler.add(readAnswer(drive.settings, sent, answer), token, task.range, settled)
     return
   }
   if (task.due === undefined || drive.habits === undefined) throw new Error('a question without a pursuit')
   const step = nextStep(drive.settings, drive.habits, task.due, sent, answer)
   switch (step.kind) {
     case 'settle':
-      drive.settler.add(step.outcome, token)
+      drive.settler.add(step.outcome, token, undefined, settled)
       return
     case 'ask-again':
     case 'resend':
@@ -244,37 +256,3 @@ function finish(drive: Drive, task: Task, token: bigint, answer: Answer, pursued
       unreachable(step)
   }
 }
-
-/** Writes down when to ask again; or commits a resend and then queues the very same order. */
-async function askAgain(
-  drive: Drive,
-  task: Task,
-  due: q.DueRow,
-  token: bigint,
-  step:
-    | { readonly kind: 'ask-again'; after_ms: number; not_found: number; because: string }
-    | { readonly kind: 'resend' },
-): Promise<void> {
-  try {
-    if (step.kind === 'ask-again') {
-      await q.reschedule(drive.db, due.id, token, step.after_ms, { ...step, resent: due.resent })
-      return
-    }
-    const busy = 2 * drive.settings.timeout_ms
-    const change = { not_found: 0, resent: due.resent + 1, because: 'sent again under the same reference' }
-    if ((await q.reschedule(drive.db, due.id, token, busy, change)) === 0) {
-      const held = {
-        not_found: due.not_found,
-        resent: due.resent,
-        because: 'not found, and held or cancelled',
-      }
-      await q.reschedule(drive.db, due.id, token, queryDelay(drive.settings, due.tries), held)
-    } else if (drive.lease.token() === token)
-      drive.queue.push({ ...task, kind: 'pay', due: { ...due, resent: due.resent + 1 }, resent: true })
-  } catch (error) {
-    // It comes due again by itself: taking it had already committed a later time.
-    drive.log.warn({ err: error, pursuit: String(due.id) }, 'a pursuit could not be rescheduled')
-  }
-}
-
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))

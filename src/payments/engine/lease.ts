@@ -1,7 +1,15 @@
+import { crashPoint } from '../../platform/crash-point.ts'
 import type { Db } from '../../platform/db.ts'
 import type { Log } from '../../platform/log.ts'
-import * as q from '../sql/drive.ts'
-import type { ConnectionSettings } from './connection.ts'
+import type { Connection } from './connection.ts'
+import type { Ports } from './ports.ts'
+
+export type LeaseDeps = Pick<Ports, 'store' | 'clock'> & {
+  readonly db: Db
+  readonly log: Log
+  readonly connection: Connection
+  readonly worker: string
+}
 
 /** The right to drive a connection, as far as this process can know it. */
 export type LeaseKeeper = {
@@ -23,11 +31,15 @@ export type LeaseKeeper = {
  * Keeps the lease of one connection. The database's clock decides who drives; this process stops sending by its own
  * clocks before the lease can be over: after a freeze (SIGSTOP, a paused machine) it wakes up unable to send.
  */
-export function openLease(db: Db, log: Log, settings: ConnectionSettings, worker: string): LeaseKeeper {
+export function openLease({ db, log, store, clock, connection, worker }: LeaseDeps): LeaseKeeper {
+  const { settings } = connection
   let token = 0n
   let renewed: Clocks | undefined
   let state: 'RUNNING' | 'STOPPED' = 'RUNNING'
 
+  const clocks = (): Clocks => ({ mono: clock.now(), wall: clock.wall() })
+  /** The monotonic clock may stand still while a machine is suspended, the wall clock may be set back: the later counts. */
+  const elapsed = (from: Clocks): number => Math.max(clock.now() - from.mono, clock.wall() - from.wall)
   const since = (): number => (renewed === undefined ? Number.POSITIVE_INFINITY : elapsed(renewed))
   const lose = (why: string): void => {
     if (token !== 0n) log.warn({ connection: settings.id, fence: String(token), why }, 'lease lost')
@@ -44,7 +56,7 @@ export function openLease(db: Db, log: Log, settings: ConnectionSettings, worker
       // Read before the query leaves: the lease counts from the moment the database writes it, which is later.
       const started = clocks()
       if (token !== 0n) {
-        const lease = await q.renewLease(db, settings.id, worker, token, settings.lease_ms)
+        const lease = await store.renewLease(db, settings.id, worker, token, settings.lease_ms)
         if (lease === undefined) lose('another worker drives, or it was over')
         else {
           renewed = started
@@ -52,32 +64,27 @@ export function openLease(db: Db, log: Log, settings: ConnectionSettings, worker
         }
         return false
       }
-      const lease = await q.takeLease(db, settings.id, worker, settings.lease_ms)
+      const lease = await store.takeLease(db, settings.id, worker, settings.lease_ms)
       if (lease === undefined) return false
       token = lease.token
       state = lease.state
       renewed = started
       log.info({ connection: settings.id, fence: String(token), worker }, 'lease taken')
+      crashPoint('lease.taken')
       return true
     },
     async release() {
       if (token === 0n) return
-      await q.releaseLease(db, settings.id, worker, token)
+      await store.releaseLease(db, settings.id, worker, token)
       token = 0n
       renewed = undefined
     },
     async drop(why) {
       const dropped = token
       lose(why)
-      if (dropped !== 0n) await q.releaseLease(db, settings.id, worker, dropped)
+      if (dropped !== 0n) await store.releaseLease(db, settings.id, worker, dropped)
     },
   }
 }
 
 type Clocks = { readonly mono: number; readonly wall: number }
-const clocks = (): Clocks => ({ mono: performance.now(), wall: wallClock() })
-
-/** The monotonic clock may stand still while a machine is suspended, the wall clock may be set back: the later counts. */
-const elapsed = (from: Clocks): number => Math.max(performance.now() - from.mono, wallClock() - from.wall)
-// oxlint-disable-next-line no-restricted-properties -- the one process clock of the engine: it only ever stops sending
-const wallClock = (): number => Date.now()

@@ -1,11 +1,13 @@
+import { crashPoint } from '../../platform/crash-point.ts'
 import { CommitUnknown, sqlState, type Db, type Reader } from '../../platform/db.ts'
 import type { Log } from '../../platform/log.ts'
 import type { BatchInfo, SettledRow } from '../sql/engine.ts'
 import type { Outcome } from './outcome.ts'
+import type { Ports } from './ports.ts'
 import { settle, type PurposeHandler } from './settle.ts'
 import type { LiveRange } from './task.ts'
 
-export type SettlerDeps = {
+export type SettlerDeps = Ports & {
   readonly db: Db
   readonly log: Log
   readonly connection_id: string
@@ -45,6 +47,7 @@ export async function settleSet(
   for (let attempt = 1; ; attempt++) {
     try {
       const changed = await commit(deps, set, doneRanges)
+      crashPoint('settle.committed')
       for (const row of changed) if (row.outcome === 'LATE') shout(deps.log, row)
       done(set, changed)
       return []
@@ -52,7 +55,7 @@ export async function settleSet(
       // The one place where a failed settlement is handled: nothing of it may be lost, and none may stop the others.
       if (isAway(error) || (BUSY.test(sqlState(error)) && attempt < BUSY_TRIES)) {
         deps.log.warn({ err: error, lines: set.length, attempt }, 'settling waits for the database')
-        await new Promise((resolve) => setTimeout(resolve, Math.min(50 * 2 ** attempt, LONGEST_PAUSE_MS)))
+        await deps.clock.sleep(Math.min(50 * 2 ** attempt, LONGEST_PAUSE_MS))
         continue
       }
       const [first] = set
@@ -84,7 +87,9 @@ export const commit = (
     await deps.load(tx, ids)
     // Held on to here: the driver may forget its batches meanwhile.
     const known = new Map(ids.map((id) => [id, deps.batch(id)]))
-    return settle(tx, {
+    const changed = await settle(tx, {
+      store: deps.store,
+      newId: deps.newId,
       connection_id: deps.connection_id,
       token,
       outcomes,
@@ -92,6 +97,8 @@ export const commit = (
       batch: (id) => known.get(id) ?? deps.batch(id),
       handlers: deps.handlers,
     })
+    crashPoint('settle.before-commit')
+    return changed
   })
 
 /** The line that cannot be settled alone: its hold stays, people look at it, the others are not kept waiting. */

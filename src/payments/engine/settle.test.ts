@@ -6,6 +6,7 @@ import { freshDatabase } from '../../../test/harness/database.ts'
 import { countersOf, newBatch, noNews, openPayer, type Payer } from '../../../test/harness/payments.ts'
 import { breachesOf, statesOf } from '../../../test/invariants/payments.ts'
 import { selectBatchInfo, type SettledRow } from '../sql/engine.ts'
+import { production } from '../production.ts'
 import type { Outcome, OutcomeWord } from './outcome.ts'
 import { settle } from './settle.ts'
 
@@ -64,6 +65,7 @@ const settled = (outcomes: readonly Outcome[], as = token): Promise<SettledRow[]
       return info
     }
     return settle(tx, {
+      ...production,
       connection_id: CONNECTION,
       token: as,
       outcomes,
@@ -151,6 +153,36 @@ test('settling the same set twice moves the money once', async () => {
   expect(await settled(set)).toEqual([])
   expect((await balanceOf('float:mojaloop')) - before).toBe(100n)
   expect(await countersOf(db, batch)).toMatchObject({ completed: 1, failed: 1, pending: 1 })
+  expect(await breachesOf(db)).toEqual([])
+})
+
+test('what is final stays so: an answer that comes for it afterwards moves neither the line nor the money', async () => {
+  const batch = await claimed(3)
+  await settled([outcome(batch, 1, 'PAID'), outcome(batch, 2, 'FAILED')])
+  await db.run(sql`update payments_batches set cancelled_from = 3 where id = ${batch}`)
+  await db.run(sql`
+    update payments_lines set state = 'CANCELLED', account_id = null, completed_at = now()
+    where batch_id = ${batch} and seq = 3`)
+  const before = await findAccount(db, payer.organization_id, payer.account_id)
+  for (const word of ['FAILED', 'RETRY', 'UNCERTAIN', 'REVIEW', 'QUOTED'] as const)
+    expect(await settled([1, 2, 3].map((seq) => outcome(batch, seq, word)))).toEqual([])
+  expect(await statesOf(db, batch)).toEqual({ PAID: 1, FAILED: 1, CANCELLED: 1 })
+  const { available, reserved } = await findAccount(db, payer.organization_id, payer.account_id)
+  expect({ available, reserved }).toEqual({ available: before.available, reserved: before.reserved })
+  // As the cancelling does, which this test did by hand.
+  await db.run(sql`update payments_batches set cancelled = 1, finished_at = now() where id = ${batch}`)
+  await db.tx(async (tx) => {
+    const [info] = await selectBatchInfo(tx, [batch])
+    if (info === undefined) throw new Error('no batch')
+    const { hold_account_id, payer_ledger_id } = info
+    const lines = [
+      { account: hold_account_id, amount: -100n, batch_id: batch },
+      { account: payer_ledger_id, amount: 100n, batch_id: batch },
+    ]
+    await production.store.post(tx, [
+      { reason: `batch.cancelled:${batch}:test`, kind: 'batch.cancelled', lines },
+    ])
+  })
   expect(await breachesOf(db)).toEqual([])
 })
 

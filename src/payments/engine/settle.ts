@@ -1,12 +1,10 @@
-import { randomUUID } from 'node:crypto'
-import { record } from '../../audit/index.ts'
-import { post, systemAccount, type Entry, type Line } from '../../ledger/index.ts'
+import type { Entry, Line } from '../../ledger/index.ts'
+import { crashPoint } from '../../platform/crash-point.ts'
 import type { Tx } from '../../platform/db.ts'
 import type { Currency } from '../../platform/money.ts'
 import type { BatchInfo, PursuitChange, SettledRow } from '../sql/engine.ts'
-import * as q from '../sql/engine.ts'
-import { insertFeeQuestion } from '../sql/fees.ts'
 import type { Outcome } from './outcome.ts'
+import type { Acting, PaymentStore } from './ports.ts'
 
 /** What a purpose is told, in the transaction that settles: the rows that really changed, batch by batch. */
 export type News = {
@@ -18,7 +16,7 @@ export type News = {
 /** Handlers refuse nothing: an unexpected state becomes a review item, never an exception. */
 export type PurposeHandler = (tx: Tx, news: readonly News[]) => Promise<void>
 
-export type SettleInput = {
+export type SettleInput = Acting & {
   readonly connection_id: string
   readonly token: bigint
   readonly outcomes: readonly Outcome[]
@@ -36,15 +34,17 @@ export type SettleInput = {
  */
 export async function settle(tx: Tx, input: SettleInput): Promise<SettledRow[]> {
   const { connection_id, token, outcomes } = input
-  const changed = await q.settleLines(tx, connection_id, token, outcomes, input.by_people ?? false)
+  const changed = await input.store.settleLines(tx, connection_id, token, outcomes, input.by_people ?? false)
+  crashPoint('settle.changed')
   await followUp(tx, input, changed)
-  if (input.done_ranges.length > 0) await q.finishRanges(tx, connection_id, token, input.done_ranges)
+  if (input.done_ranges.length > 0)
+    await input.store.finishRanges(tx, connection_id, token, input.done_ranges)
 
   const money = changed.filter((row) => row.outcome === 'PAID' || row.outcome === 'FAILED')
   await tellPurposes(tx, input, money)
-  const set_id = randomUUID()
+  const set_id = input.newId()
   if (changed.length > 0)
-    await record(tx, {
+    await input.store.record(tx, {
       actor: 'engine',
       action: 'payouts.settled',
       subject: connection_id,
@@ -56,9 +56,9 @@ export async function settle(tx: Tx, input: SettleInput): Promise<SettledRow[]> 
       },
     })
   const batches = [...new Set(changed.map((row) => row.batch_id))]
-  if (batches.length > 0) await q.notifyProgress(tx, batches)
+  if (batches.length > 0) await input.store.notifyProgress(tx, batches)
   await askAboutFees(tx, input, changed)
-  await post(tx, await entriesOf(tx, input, changed, set_id))
+  await input.store.post(tx, await entriesOf(tx, input, changed, set_id))
   return changed
 }
 
@@ -72,7 +72,7 @@ async function followUp(tx: Tx, input: SettleInput, changed: readonly SettledRow
   const by_key = new Map(input.outcomes.map((o) => [keyOf(o), o]))
   const opened: PursuitChange[] = []
   const closed: SettledRow[] = []
-  const evidence: Parameters<typeof q.insertEvidence>[1][number][] = []
+  const evidence: Parameters<PaymentStore['insertEvidence']>[1][number][] = []
   for (const row of changed) {
     const outcome = by_key.get(keyOf(row))
     if (outcome === undefined) throw new Error(`no outcome was given for line ${keyOf(row)}`)
@@ -95,14 +95,14 @@ async function followUp(tx: Tx, input: SettleInput, changed: readonly SettledRow
         said: { ...outcome.said, because: pursuit?.because ?? outcome.code },
       })
   }
-  if (opened.length > 0) await q.upsertPursuits(tx, input.connection_id, input.token, opened)
+  if (opened.length > 0) await input.store.upsertPursuits(tx, input.connection_id, input.token, opened)
   if (closed.length > 0)
-    await q.deletePursuits(
+    await input.store.deletePursuits(
       tx,
       closed.map((row) => row.batch_id),
       closed.map((row) => row.seq),
     )
-  if (evidence.length > 0) await q.insertEvidence(tx, evidence)
+  if (evidence.length > 0) await input.store.insertEvidence(tx, evidence)
 }
 
 async function tellPurposes(tx: Tx, input: SettleInput, money: readonly SettledRow[]): Promise<void> {
@@ -127,7 +127,7 @@ async function askAboutFees(tx: Tx, input: SettleInput, changed: readonly Settle
   for (const row of changed) {
     if (row.outcome !== 'PAID') continue
     const above = row.fee - input.batch(row.batch_id).fee_cap
-    if (above > 0n) await insertFeeQuestion(tx, row, above)
+    if (above > 0n) await input.store.insertFeeQuestion(tx, row, above)
   }
 }
 
@@ -163,7 +163,7 @@ async function entriesOf(
       paid.push({ ...key, account: batch.payer_ledger_id, amount: batch.fee_cap - within })
     if (row.fee > within) {
       // The money has left; who bears what the hold did not cover is decided by people.
-      known.provider ??= await systemAccount(tx, 'fees:provider', batch.currency)
+      known.provider ??= await input.store.systemAccount(tx, 'fees:provider', batch.currency)
       paid.push({ ...key, account: known.provider, amount: within - row.fee })
     }
   }
@@ -175,7 +175,7 @@ async function entriesOf(
 }
 
 const floatOf = (tx: Tx, input: SettleInput, currency: Currency): Promise<bigint> =>
-  systemAccount(tx, `float:${input.connection_id}`, currency)
+  input.store.systemAccount(tx, `float:${input.connection_id}`, currency)
 
 /**
  * A success for a line that was closed otherwise, or for an attempt that the rail had refused: the money has left, so
@@ -186,7 +186,7 @@ async function bookLate(tx: Tx, input: SettleInput, row: SettledRow, outcome: Ou
   const name = `${row.batch_id}:${row.seq}:${row.attempt}`
   const amount = row.amount + row.fee
   const key = { batch_id: row.batch_id, seq: row.seq, attempt: row.attempt }
-  const posted = await post(tx, [
+  const posted = await input.store.post(tx, [
     {
       reason: `payout.paid-late:${name}`,
       kind: 'payout.paid-late',
@@ -194,23 +194,23 @@ async function bookLate(tx: Tx, input: SettleInput, row: SettledRow, outcome: Ou
         { ...key, account: await floatOf(tx, input, currency), amount },
         {
           ...key,
-          account: await systemAccount(tx, `loss:${input.connection_id}`, currency),
+          account: await input.store.systemAccount(tx, `loss:${input.connection_id}`, currency),
           amount: -amount,
         },
       ],
     },
   ])
   if (posted.size === 0) return
-  await record(tx, {
+  await input.store.record(tx, {
     actor: 'engine',
     action: 'payout.paid-late',
     subject: `line:${name}`,
     detail: { amount: String(amount) },
   })
-  await q.insertEvidence(tx, [{ ...key, what: 'PAID_LATE', said: outcome.said ?? {} }])
+  await input.store.insertEvidence(tx, [{ ...key, what: 'PAID_LATE', said: outcome.said ?? {} }])
   const because = `attempt ${row.attempt} was paid after all`
-  await q.markPaidLate(tx, row.batch_id, row.seq, because)
-  const open = await q.selectOpenAttempt(tx, row.batch_id, row.seq)
+  await input.store.markPaidLate(tx, row.batch_id, row.seq, because)
+  const open = await input.store.selectOpenAttempt(tx, row.batch_id, row.seq)
   if (open === undefined) return
   const stopped: Outcome = {
     ...key,
@@ -221,6 +221,6 @@ async function bookLate(tx: Tx, input: SettleInput, row: SettledRow, outcome: Ou
     pursued: true,
     pursuit: { rail_reference: outcome.pursuit?.rail_reference ?? '', after_ms: 0, because },
   }
-  const token = await q.currentToken(tx, input.connection_id)
+  const token = await input.store.currentToken(tx, input.connection_id)
   await settle(tx, { ...input, token, outcomes: [stopped], done_ranges: [] })
 }

@@ -22,14 +22,15 @@ const SET_PAUSE_MS = 50
 const LATER_MS = 30_000
 
 export function openSettler(deps: SettlerDeps): Settler {
+  const { clock } = deps
   let waiting: Waiting[] = []
   let settling = 0
-  let timer: NodeJS.Timeout | undefined
+  let timer: (() => void) | undefined
   let running: Promise<void> | undefined
   const finished = openFinished()
 
   const start = (): void => {
-    clearTimeout(timer)
+    timer?.()
     timer = undefined
     running ??= run().finally(() => {
       running = undefined
@@ -38,7 +39,7 @@ export function openSettler(deps: SettlerDeps): Settler {
   }
   const schedule = (): void => {
     if (waiting.length >= SET_SIZE) start()
-    else timer ??= setTimeout(start, SET_PAUSE_MS)
+    else timer ??= clock.after(SET_PAUSE_MS, start)
   }
   const run = async (): Promise<void> => {
     while (waiting.length > 0) {
@@ -47,7 +48,7 @@ export function openSettler(deps: SettlerDeps): Settler {
       settling = set.length
       const failed = await settleSet(deps, set, finished.of, finished.note)
       settling = 0
-      if (failed.length > 0) setTimeout(() => failed.forEach(push), LATER_MS).unref()
+      if (failed.length > 0) clock.after(LATER_MS, () => failed.forEach(push), 'idle')
       if (waiting.length < SET_SIZE) return
     }
   }
@@ -59,12 +60,12 @@ export function openSettler(deps: SettlerDeps): Settler {
     add: (outcome, token, range, onSettled) => push({ outcome, token, range, onSettled }),
     backlog: () => waiting.length + settling,
     async drain(deadline_ms) {
-      const until = performance.now() + deadline_ms
+      const until = clock.now() + deadline_ms
       while (waiting.length > 0 || running !== undefined) {
-        if (performance.now() > until)
+        if (clock.now() > until)
           throw new Error(`${waiting.length + settling} outcomes could not be settled in time`)
         start()
-        await Promise.race([running, new Promise((resolve) => setTimeout(resolve, 100))])
+        await Promise.race([running, clock.sleep(100)])
       }
       for (const token of finished.tokens()) await commit(deps, [], finished.of, token)
     },

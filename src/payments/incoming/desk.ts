@@ -1,6 +1,7 @@
 import type { PayeeDesk } from '../../connectors/index.ts'
 import { findOrganization } from '../../identity/index.ts'
 import type { Ctx } from '../../platform/context.ts'
+import { crashPoint } from '../../platform/crash-point.ts'
 import { concludeIncoming } from './conclude.ts'
 import { chooseAccount, currenciesOf, recordOf } from './incoming.ts'
 import * as q from './sql.ts'
@@ -28,6 +29,7 @@ export function openPayeeDesk({ db, log, config }: Ctx, moment: CreditMoment): P
     },
     reserveOrCredit: async (transfer) => {
       const answer = await takeIn(db, transfer, moment)
+      crashPoint('incoming.committed')
       const { transfer_id } = transfer
       if ('refused' in answer) log.warn({ transfer_id, because: answer.refused }, 'incoming transfer refused')
       else log.info({ transfer_id, state: answer.state }, 'incoming transfer taken')

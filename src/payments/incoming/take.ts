@@ -1,6 +1,7 @@
 import { record } from '../../audit/index.ts'
 import type { Credited, DeskRefusal, IncomingTransfer } from '../../connectors/index.ts'
 import { post, systemAccount } from '../../ledger/index.ts'
+import { crashPoint } from '../../platform/crash-point.ts'
 import { brokenConstraint, type Db, type Reader, type Tx } from '../../platform/db.ts'
 import { newId } from '../../platform/ids.ts'
 import {
@@ -53,7 +54,9 @@ function take(
     const answer = await known(tx)
     if (answer !== undefined) return answer
     const chosen = refused ?? (await choose(tx, transfer))
-    return (await insert(tx, transfer, chosen, moment)) ?? lost(await known(tx))
+    const taken = await insert(tx, transfer, chosen, moment)
+    crashPoint('incoming.booked')
+    return taken ?? lost(await known(tx))
   }
   return db.tx(work, { reread: known })
 }

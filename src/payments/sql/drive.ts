@@ -232,22 +232,26 @@ export const takeDue = (
     join payments_lines l on l.batch_id = t.batch_id and l.seq = t.seq
     join payments_batches b on b.id = t.batch_id`)
 
-/** Looks again later; counts a «not found», or starts over with a resend, if its batch is not held or cancelled. */
+/**
+ * Looks again later; counts a «not found», or starts over with a resend, if its batch is not held or cancelled. Only
+ * if the pursuit still is as it was when it was asked about: the same attempt, as often sent again.
+ */
 export const reschedule = (
   db: Reader,
-  id: bigint,
+  due: { readonly id: bigint; readonly attempt: number; readonly resent: number },
   token: bigint,
   after_ms: number,
-  change: { readonly not_found: number; readonly resent: number; readonly because: string },
+  change: { readonly not_found: number; readonly because: string; readonly resends: boolean },
 ): Promise<number> =>
   db.run(sql`
     update payments_pursuits set
       next_at = cauri_now() + ${after_ms}::float8 * interval '1 millisecond',
       not_found = ${change.not_found}, because = ${change.because.slice(0, 500)},
-      sent_at = case when resent <> ${change.resent} then cauri_now() else sent_at end,
-      resent = ${change.resent}
-    where id = ${id} and token = ${token} and state in ('UNCERTAIN', 'QUOTED')
-      and (resent = ${change.resent} or not exists (
+      sent_at = case when ${change.resends}::boolean then cauri_now() else sent_at end,
+      resent = ${due.resent + (change.resends ? 1 : 0)}
+    where id = ${due.id} and token = ${token} and attempt = ${due.attempt} and resent = ${due.resent}
+      and state in ('UNCERTAIN', 'QUOTED')
+      and (not ${change.resends}::boolean or not exists (
         select from payments_batches b where b.id = batch_id and (b.paused or b.cancelled_from is not null)))`)
 
 export const setReference = (tx: Tx, id: bigint, reference: string): Promise<number> =>

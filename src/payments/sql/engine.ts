@@ -62,7 +62,10 @@ export type PursuitChange = {
   readonly refused_as?: string | undefined
 }
 
-/** Opens or moves pursuits. A line that becomes uncertain again keeps the moment since when it has been. */
+/**
+ * Opens or moves pursuits. A line that becomes uncertain again keeps the moment since when it has been; a new attempt
+ * begins anew, and a refusal of the one before says nothing of it.
+ */
 export const upsertPursuits = (
   tx: Tx,
   connection: string,
@@ -83,7 +86,8 @@ export const upsertPursuits = (
     on conflict (batch_id, seq) do update set
       attempt = excluded.attempt, state = excluded.state, token = excluded.token,
       rail_reference = excluded.rail_reference, next_at = excluded.next_at, because = excluded.because,
-      refused_as = coalesce(excluded.refused_as, payments_pursuits.refused_as),
+      refused_as = coalesce(excluded.refused_as,
+        case when excluded.attempt = payments_pursuits.attempt then payments_pursuits.refused_as end),
       sent_at = case when excluded.state = 'UNCERTAIN' then payments_pursuits.sent_at else cauri_now() end,
       resent = case when excluded.attempt = payments_pursuits.attempt then payments_pursuits.resent else 0 end,
       not_found = 0,

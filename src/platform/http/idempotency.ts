@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { crashPoint } from '../crash-point.ts'
 import { assertNoTransaction, sql, sqlState, type Db, type Tx } from '../db.ts'
 import { Refusal } from '../errors.ts'
 import { sha256 } from '../ids.ts'
@@ -74,7 +75,10 @@ export async function beginIdempotent(db: Db, call: Call): Promise<Begun> {
   const lease_s = call.lease_s ?? 60
   const lease = `${lease_s} seconds`
   for (let round = 0; round < 5; round++) {
-    if (await insertClaim(db, call, token, lease)) return claimOf(db, call, token, lease_s)
+    if (await insertClaim(db, call, token, lease)) {
+      crashPoint('idempotency.claimed')
+      return claimOf(db, call, token, lease_s)
+    }
     const row = await readClaim(db, call)
     if (row === undefined) continue // released between the two statements
     if (!row.fingerprint.equals(call.fingerprint)) throw new Refusal('IDEMPOTENCY_KEY_REUSED')
@@ -112,6 +116,7 @@ function claimOf(db: Db, call: Call, token: string, lease_s: number): Claim {
       if (answer.status >= 400) throw new Error(`only an answer below 400 is kept, got ${answer.status}`)
       clearInterval(renewing)
       if ((await completeClaim(tx, call, token, answer)) !== 1) throw inProgress(1)
+      crashPoint('idempotency.completed')
     },
     release: async () => {
       clearInterval(renewing)

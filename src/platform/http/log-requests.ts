@@ -20,7 +20,8 @@ export function logRequests(app: FastifyInstance, log: Log): void {
       status,
       ms: Math.round(reply.elapsedTime),
     }
-    if (status >= 500) log.error(fields, 'answered')
+    // 503 is an answer to a crowd or to a database that is away; whoever gave it has said so.
+    if (status >= 500 && status !== 503) log.error(fields, 'answered')
     else if (routeOf(request) === '/health' || routeOf(request) === '/ready') log.debug(fields, 'answered')
     else log.info(fields, 'answered')
     done()

@@ -1,6 +1,8 @@
-import { expect, test } from 'vitest'
+import { createServer } from 'node:net'
+import { expect, onTestFinished, test } from 'vitest'
 import { z } from 'zod'
-import { sql } from '../db.ts'
+import { openDb, sql } from '../db.ts'
+import { troubleOf } from './problem.ts'
 import { defineRoute } from './route.ts'
 import { ask, common, good, json, raw, start, type Body } from '../../../test/harness/http-server.ts'
 
@@ -168,4 +170,16 @@ test('a statement that the database cancels is 503 UNAVAILABLE', async () => {
   const { url } = await start({}, { routes: [slow] })
   const { response, body } = await ask(`${url}/api/slow`)
   expect([response.status, body['code']]).toEqual([503, 'UNAVAILABLE'])
+})
+
+test('a database whose connections are reset as soon as they are made is 503 UNAVAILABLE, and no bug', async () => {
+  const server = createServer((socket) => void socket.resetAndDestroy())
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void server.close())
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  const db = openDb({ url: `postgres://cauri:x@127.0.0.1:${address.port}/cauri` })
+  onTestFinished(() => db.end())
+  const error: unknown = await db.run(sql`select`).catch((cause: unknown) => cause)
+  expect(troubleOf(error, 'en')).toMatchObject({ refusal: { code: 'UNAVAILABLE' }, bug: false })
 })

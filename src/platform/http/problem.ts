@@ -84,7 +84,7 @@ export function troubleOf(error: unknown, language: Language): Trouble {
 function isDatabaseBusy(error: unknown): boolean {
   if (/^(08...|53...|57P0.|57014|55P03|40001|40P01|25P03)$/.test(sqlState(error))) return true
   if (!(error instanceof Error)) return false
-  return /^(timeout exceeded when trying to connect|Query read timeout|Connection terminated|Client has encountered a connection error|connect ECONNREFUSED|read ECONNRESET|Cannot use a pool after calling end)/.test(
+  return /^(timeout exceeded when trying to connect|Query read timeout|Connection terminated|Client has encountered a connection error|(connect|read|write) (ECONNREFUSED|ECONNRESET|EPIPE)|Cannot use a pool after calling end)/.test(
     error.message,
   )
 }

@@ -3,6 +3,7 @@ import type { z } from 'zod'
 import type { Actor, Ctx } from '../context.ts'
 import type { RefusalCode } from '../errors.ts'
 import type { SseStream } from '../sse.ts'
+import type { Lane } from './admission.ts'
 import type { Begun, Completion, StoredAnswer } from './idempotency.ts'
 import type { Language } from './language.ts'
 
@@ -51,7 +52,10 @@ export type HandlerInput<P, Q, B> = {
   readonly request_id: string
   readonly language: Language
   readonly idempotency: RouteIdempotency
-  /** Aborted when the client goes away or the server stops: long waits watch it. */
+  /**
+   * Aborted when the client goes away or the server stops: long waits watch it. Who asks for it is about to wait, and
+   * gives up the place that the request held in its lane.
+   */
   readonly signal: AbortSignal
   /** Takes over the reply as an event stream; return `taken` afterwards. */
   readonly openSse: () => SseStream
@@ -104,6 +108,8 @@ type RouteSpec<
   readonly idempotent?: boolean
   /** Answers a stream that does not end by itself, so that HEAD is not offered. */
   readonly endless?: boolean
+  /** What it queues with when there is too much to do; by default what its method and its answer say. */
+  readonly lane?: Lane
   readonly operation_id?: string
   readonly handle: (input: HandlerInput<Out<P>, Out<Q>, Out<B>>) => Promise<A>
 }
@@ -129,4 +135,16 @@ export function defineRoute<
   const A extends Said<R> = Said<R>,
 >(spec: RouteSpec<P, Q, B, R, A>): Route {
   return spec as Route
+}
+
+/** The lane of a route, unless it names its own. Routes that are open to everybody tell of the process only: no lane. */
+export function laneOf(route: Route): Lane | undefined {
+  if (route.lane !== undefined || route.access === 'open') return route.lane
+  if (route.body === 'stream') return 'upload'
+  if (route.method !== 'GET') return 'control'
+  if (route.endless === true) return 'stream'
+  const spec = route.response[200]
+  return spec !== undefined && 'content' in spec && Object.values(spec.content).includes('file')
+    ? 'export'
+    : 'read'
 }

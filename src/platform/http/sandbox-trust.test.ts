@@ -19,6 +19,7 @@ test.each([
   ['on a bulk route', call({}, '127.0.0.1', '/api/bulk-transfers/:id/stream')],
   ['on the collection itself', call({}, '127.0.0.1', '/api/bulk-transfers')],
   ['on the notification route', call({}, '127.0.0.1', '/api/transfers/:transferId')],
+  ['on the state of the books', call({}, '127.0.0.1', '/api/core/integrity')],
 ])('trusted in sandbox: a call %s', (_case, request) => {
   expect(isTrustedSandboxCall(request, sandbox)).toBe(true)
 })
@@ -42,6 +43,7 @@ test.each([
   ['with credentials', call({ authorization: 'Bearer x' })],
   ['with empty credentials', call({ authorization: '' })],
   ['on another route', call({}, '127.0.0.1', '/api/review-items')],
+  ['on another route of the core', call({}, '127.0.0.1', '/api/core/jobs')],
   ['on a route that only begins alike', call({}, '127.0.0.1', '/api/accounts-export')],
   ['on transfers without an id', call({}, '127.0.0.1', '/api/transfers')],
 ])('not trusted: a call %s', (_case, request) => {

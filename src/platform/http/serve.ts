@@ -3,26 +3,30 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Actor, Ctx } from '../context.ts'
 import { Refusal } from '../errors.ts'
 import type { SseStreams } from '../sse.ts'
+import type { Admission, Place } from './admission.ts'
 import type { StoredAnswer } from './idempotency.ts'
 import { languageOf } from './language.ts'
 import { refusalsOf, schemaOf } from './openapi.ts'
 import { strictMode } from './problem.ts'
 import { openKey, type OpenKey } from './route-key.ts'
 import { assertPlainJson } from './validation.ts'
-import { taken, type HandlerInput, type Route } from './route.ts'
+import { laneOf, taken, type HandlerInput, type Route } from './route.ts'
 
 /** What serving a route needs besides the route. */
 export type Serving = {
   readonly ctx: Ctx
   readonly authenticate: (request: FastifyRequest) => Promise<Actor>
   readonly sse: SseStreams
+  readonly admission: Admission
   /** Aborted when the server stops. */
   readonly stopping: AbortSignal
   readonly body_timeout_ms: number
   readonly answerTrouble: (error: unknown, request: FastifyRequest, reply: FastifyReply) => FastifyReply
 }
 
-type Actors = WeakMap<FastifyRequest, Actor>
+/** What the first hook found out, for the handler. */
+type Known = WeakMap<FastifyRequest, Caller>
+type Caller = { readonly actor: Actor; readonly place: Place | undefined }
 const anonymous: Actor = { kind: 'anonymous' }
 
 /** Registers the routes, the answer to a wrong method on their paths, and the one to unknown paths. */
@@ -31,15 +35,15 @@ export async function addRoutes(
   routes: readonly Route[],
   serving: Serving,
 ): Promise<void> {
-  const actors: Actors = new WeakMap()
-  for (const route of routes) if (route.body !== 'stream') addRoute(app, route, serving, actors)
+  const known: Known = new WeakMap()
+  for (const route of routes) if (route.body !== 'stream') addRoute(app, route, serving, known)
   // Only these accept multipart/form-data: elsewhere it is an unsupported media type.
   await app.register(async (uploads) => {
     uploads.removeAllContentTypeParsers() // these have no limit on their body, so JSON must not be read here
     await uploads.register(multipart, {
       limits: { fieldSize: 65_536, fields: 50, parts: 60, fileSize: serving.ctx.config.UPLOAD_MAX_BYTES },
     })
-    for (const route of routes) if (route.body === 'stream') addRoute(uploads, route, serving, actors)
+    for (const route of routes) if (route.body === 'stream') addRoute(uploads, route, serving, known)
   })
   for (const [path, methods] of methodsByPath(routes)) refuseOtherMethods(app, path, methods, serving)
   // Decided before the body is read: whatever is sent to an unknown path, the answer is 404.
@@ -50,8 +54,10 @@ export async function addRoutes(
   })
 }
 
-function addRoute(app: FastifyInstance, route: Route, serving: Serving, actors: Actors): void {
+function addRoute(app: FastifyInstance, route: Route, serving: Serving, known: Known): void {
   const declared = refusalsOf(route)
+  const lane = laneOf(route)
+  const isJson = route.body !== undefined && route.body !== 'stream'
   app.route({
     method: route.method,
     url: route.path,
@@ -60,21 +66,27 @@ function addRoute(app: FastifyInstance, route: Route, serving: Serving, actors: 
     config: { declared: route },
     ...(route.body === 'stream' ? { bodyLimit: Number.MAX_SAFE_INTEGER } : {}),
     onRequest: async (request, reply) => {
+      // Before anything else: asking who calls needs the database too.
+      const place = lane && (await serving.admission.enter(lane, reply))
       const actor = route.access === 'open' ? anonymous : await serving.authenticate(request)
       if (route.access === 'organization' && actor.kind !== 'organization')
         throw new Refusal('AUTHENTICATION_REQUIRED')
-      actors.set(request, actor)
+      // A body that trickles in holds no place; the handler takes one again.
+      if (isJson) place?.leave()
+      known.set(request, { actor, place: isJson ? undefined : place })
       if (route.body !== 'stream') limitBodyTime(request, reply, serving)
     },
-    ...(route.body === undefined || route.body === 'stream' ? {} : { preValidation: checkBody }),
+    ...(isJson ? { preValidation: checkBody } : {}),
     handler: async (request, reply) => {
-      const actor = actors.get(request) ?? anonymous
+      const { actor, place: kept } = known.get(request) ?? { actor: anonymous, place: undefined }
+      const place = kept ?? (lane && (await serving.admission.enter(lane, reply)))
       try {
-        return await answer(route, serving, actor, request, reply)
+        return await answer(route, serving, { actor, place }, request, reply)
       } catch (error) {
         if (reply.sent) return cutStream(error, request, reply, serving)
         throw undeclared(error, route, declared.has.bind(declared), serving)
       } finally {
+        if (lane !== 'export') place?.leave()
         if (route.body === 'stream') dropRest(request)
       }
     },
@@ -101,7 +113,9 @@ async function checkBody(request: FastifyRequest): Promise<void> {
 
 /** A body that trickles in would hold its connection: after the limit the caller is told and cut. */
 function limitBodyTime(request: FastifyRequest, reply: FastifyReply, serving: Serving): void {
-  if (request.raw.complete || request.raw.headers['content-length'] === '0') return
+  const { complete, headers } = request.raw
+  const length = headers['transfer-encoding'] === undefined ? (headers['content-length'] ?? '0') : ''
+  if (complete || length === '0') return
   const timer = setTimeout(() => {
     if (reply.sent || request.raw.complete) return
     reply.header('connection', 'close')
@@ -130,10 +144,11 @@ function dropRest({ raw }: FastifyRequest): void {
 async function answer(
   route: Route,
   serving: Serving,
-  actor: Actor,
+  caller: Caller,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<unknown> {
+  const { actor } = caller
   const key = openKey(route, actor, request, serving.ctx.db)
   const replay =
     route.body === 'stream'
@@ -142,7 +157,7 @@ async function answer(
   if (replay !== undefined) return send(route, reply, replay, true)
   try {
     const said = await route.handle(
-      inputOf(serving, actor, key, request, reply) as HandlerInput<never, never, never>,
+      inputOf(serving, caller, key, request, reply) as HandlerInput<never, never, never>,
     )
     if (!('kind' in said)) {
       await key.done()
@@ -163,7 +178,7 @@ async function answer(
 
 function inputOf(
   { ctx, sse, stopping }: Serving,
-  actor: Actor,
+  { actor, place }: Caller,
   key: OpenKey,
   request: FastifyRequest,
   reply: FastifyReply,
@@ -178,9 +193,13 @@ function inputOf(
     language: languageOf(request.headers['accept-language'], ctx.config.CAURI_LANGUAGE),
     idempotency: key.forHandler,
     get signal() {
+      place?.stay()
       return signalOf(reply, stopping)
     },
-    openSse: () => sse.open(reply),
+    openSse: () => {
+      place?.stay()
+      return sse.open(reply)
+    },
     request,
     reply,
   }

@@ -9,7 +9,9 @@ import type { z } from 'zod'
 import type { Actor, Ctx } from '../context.ts'
 import { Refusal, refusals } from '../errors.ts'
 import { newId } from '../ids.ts'
+import { noPressure, type Pressure } from '../pressure.ts'
 import { openSseStreams } from '../sse.ts'
+import { openAdmission, type Lanes } from './admission.ts'
 import { guardEdge } from './edge.ts'
 import { languageOf } from './language.ts'
 import { logRequests } from './log-requests.ts'
@@ -36,12 +38,17 @@ export type ServerOptions = {
   readonly body_timeout_ms?: number
   /** Longest silence of an event stream. */
   readonly heartbeat_ms?: number
+  /** Whether this process has its hands full with what it accepted; without it, it never has. */
+  readonly pressure?: Pick<Pressure, 'isHigh'>
+  /** Other rules for some lanes of requests. */
+  readonly lanes?: Lanes
   readonly version?: string
 }
 
 /** A JSON body. Files are read by their own routes, under their own limits. */
 const BODY_LIMIT_BYTES = 1_048_576
-const DRAIN_MS = 10_000
+/** Less than the process has to exit (start.ts). */
+const DRAIN_MS = 6_000
 /** For the answers that no hook has dressed. */
 const BARE_HEADERS = {
   'x-content-type-options': 'nosniff',
@@ -65,6 +72,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
     ctx,
     authenticate: options.authenticate,
     sse,
+    admission: openAdmission(ctx.log, options.pressure ?? noPressure, options.lanes),
     stopping: stopping.signal,
     body_timeout_ms: options.body_timeout_ms ?? BODY_TIMEOUT_MS,
     answerTrouble: (error, request, reply) => answerTrouble(ctx, error, request, reply),

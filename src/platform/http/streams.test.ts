@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { until } from '../../../test/harness/wait.ts'
-import { defineRoute } from './route.ts'
+import { defineRoute, taken } from './route.ts'
 import { ask, common, good, raw, start, waits } from '../../../test/harness/http-server.ts'
 
 test('an upload larger than the JSON limit is read by its route', async () => {
@@ -54,6 +54,33 @@ test('stopping ends event streams with a hint to reconnect, lets waits finish, a
   )
   expect((await waiting).body).toEqual({ aborted: true })
   await expect(fetch(`${url}/health`)).rejects.toThrow('fetch failed')
+})
+
+test('a stream that is asked for while the server stops ends at once with the same hint', async () => {
+  const gate = Promise.withResolvers<void>()
+  let begun = false
+  const slow = defineRoute({
+    ...common,
+    method: 'GET',
+    path: '/api/slow',
+    summary: 'Opens a stream when the server is about to stop',
+    response: { 200: { description: 'events', content: { 'text/event-stream': 'file' } } },
+    endless: true,
+    handle: async ({ openSse }) => {
+      begun = true
+      await gate.promise
+      openSse().send({ data: 1 })
+      return taken
+    },
+  })
+  const { url, app } = await start({}, { routes: [slow] })
+  const text = fetch(`${url}/api/slow`).then((response) => response.text())
+  await until('it is asked for', async () => begun)
+  const closed = app.close()
+  await until('it stops', async () => !app.server.listening)
+  gate.resolve()
+  expect(await text).toContain('event: error\ndata: {"code":"UNAVAILABLE","retry":true}\n\n')
+  await closed
 })
 
 test('a stream whose handler fails after it began is cut, and the server keeps serving', async () => {
