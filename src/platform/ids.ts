@@ -15,13 +15,11 @@ export function newId<P extends string>(prefix: P, at: Date = new Date()): `${P}
   return `${prefix}${text}`
 }
 
-/** Gives 16 bytes the version (4) and variant bits of a UUIDv4 (RFC 9562 §5.4) and the usual text form. */
-export function uuidV4From(bytes: Buffer): string {
-  const hex = Buffer.from(bytes.subarray(0, 16))
-  hex[6] = ((hex[6] ?? 0) & 0x0f) | 0x40
-  hex[8] = ((hex[8] ?? 0) & 0x3f) | 0x80
-  const t = hex.toString('hex')
-  return `${t.slice(0, 8)}-${t.slice(8, 12)}-${t.slice(12, 16)}-${t.slice(16, 20)}-${t.slice(20)}`
+/** Gives 16 bytes (or the first 32 hex digits) the version (4) and variant bits of a UUIDv4 (RFC 9562 §5.4) and the usual text form. */
+export function uuidV4From(bytes: Buffer | string): string {
+  const hex = typeof bytes === 'string' ? bytes : bytes.toString('hex')
+  const variant = (Number.parseInt(hex.charAt(16), 16) & 3) | 8
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-${variant.toString(16)}${hex.slice(17, 20)}-${hex.slice(20, 32)}`
 }
 
 /** The one-shot form is four times cheaper than a hash object, and there is one on the way of every payment. */

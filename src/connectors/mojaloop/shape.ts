@@ -80,7 +80,15 @@ function moneyOf(currency: unknown, amount: unknown): WireMoney | undefined {
   const digits = /^(\d{1,18})(?:\.0{1,4})?$/.exec(
     typeof amount === 'number' ? String(amount) : (text(amount) ?? ''),
   )
-  return digits?.[1] ? { currency, amount: BigInt(digits[1]) } : { currency }
+  return digits?.[1] ? { currency, amount: wholeOf(digits[1]) } : { currency }
+}
+
+/** The last amount read: one answer names the same amount four times. */
+let last = { digits: '0', amount: 0n }
+
+function wholeOf(digits: string): bigint {
+  if (last.digits !== digits) last = { digits, amount: BigInt(digits) }
+  return last.amount
 }
 
 export function readDate(value: unknown): Date | undefined {

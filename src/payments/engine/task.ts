@@ -39,8 +39,9 @@ export function orderOf(row: OrderRow, batch: BatchInfo): Order {
   }
 }
 
-/** Questions move no money and may run beside anything; payments run one at a time per payee. */
+/**
+ * Questions move no money and may run beside anything; payments run one at a time per payee. Two parties of different
+ * types that share an identifier wait for each other without need: no new text is made for each payment.
+ */
 export const payeeOf = (task: Task): string =>
-  task.kind === 'find'
-    ? `find:${task.row.batch_id}:${task.row.seq}`
-    : `${task.row.party_type}:${task.row.party_identifier}`
+  task.kind === 'find' ? `find:${task.row.batch_id}:${task.row.seq}` : task.row.party_identifier
