@@ -9,6 +9,9 @@ const campaigns: Readonly<Record<CampaignName, (asked: Asked) => Promise<Campaig
   interleavings: async () => (await import('./interleavings/campaign.ts')).interleavings,
   processes: async ({ postgres_kills }) =>
     (await import('./processes/campaign.ts')).processesWith({ postgres_kills }),
+  shutdown: async () => (await import('./load/campaign.ts')).shutdown,
+  takeover: async () => (await import('./load/campaign.ts')).takeover,
+  overload: async () => (await import('./load/campaign.ts')).overload,
   mutants: async () => (await import('./mutants/campaign.ts')).mutants,
 }
 
