@@ -39,7 +39,7 @@ export const edgeMutants: readonly Mutant[] = [
         const list = await checkSameList(tx, deps, draft.account.id, draft.summary.list_hash)`,
     replace: `        const list = await checkSameList(tx, deps, draft.account.id, draft.summary.list_hash)
         await lockPayer(tx, draft.account)`,
-    caught_by: [interleavings(), test(TWICE, 'way five')],
+    caught_by: [test('test/schedules/double-click.test.ts', 'two imports of one list')],
   },
   {
     name: 'a line that was paid late is paid again',

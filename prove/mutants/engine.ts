@@ -11,8 +11,8 @@ export const engineMutants: readonly Mutant[] = [
     name: 'a new reference for each call',
     costs: 'the rail cannot know that a second call is the same order: it pays again',
     file: `${ENGINE}/reference.ts`,
-    find: 'tail.writeUInt16BE(attempt, 4)',
-    replace: 'tail.writeUInt16BE((attempt + Math.floor(Math.random() * 60_000)) & 0xffff, 4)',
+    find: 'name.writeUInt16BE(attempt, 20)',
+    replace: 'name.writeUInt16BE((attempt + Math.floor(Math.random() * 60_000)) & 0xffff, 20)',
     caught_by: [test(`${ENGINE}/engine.test.ts`)],
   },
   {

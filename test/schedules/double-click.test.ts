@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { DEMO_ORGANIZATION, MOJALOOP } from '../../src/app.ts'
 import { createBulk, type Created } from '../../src/bulk/create.ts'
 import { findOrganizationByName } from '../../src/identity/index.ts'
+import { findAccount, lockPayer } from '../../src/payments/index.ts'
 import { sql } from '../../src/platform/db.ts'
 import { beginIdempotent, type Completion } from '../../src/platform/http/idempotency.ts'
 import { sha256 } from '../../src/platform/ids.ts'
@@ -44,13 +45,13 @@ test('the double click on a list without ids: of the two that arrive together on
   expect(await breachesOf(server.db)).toEqual([])
 })
 
-test('the double click with one key, the first so slow that its key was taken over: its upload is undone, and the other’s counts', async () => {
+/** What an upload does once its file is here, without the gate that lets few imports in at once: two processes have two. */
+async function sender(maker: string, csv: string): Promise<(completion: Completion) => Promise<Created>> {
   const { db } = server
   const organization = await findOrganizationByName(db, DEMO_ORGANIZATION)
   const path = join(emptyHome(), 'list.csv')
-  writeFileSync(path, list.replaceAll('XOF,', 'XOF,7'))
-  const call = { scope: 'double click', key: 'one key', fingerprint: sha256('a list'), lease_s: 1 }
-  const send = (completion: Completion): Promise<Created> =>
+  writeFileSync(path, csv)
+  return (completion) =>
     createBulk(
       {
         db,
@@ -60,10 +61,10 @@ test('the double click with one key, the first so slow that its key was taken ov
         same_list_warning_days: 90,
         language: 'en',
       },
-      { organization_id: organization?.id ?? 0n, name: 'test' },
+      { organization_id: organization?.id ?? 0n, name: maker },
       {
         path,
-        sha256: sha256('a list'),
+        sha256: sha256(csv),
         file_name: 'list.csv',
         payer_account: PAYER,
         callback: undefined,
@@ -71,6 +72,41 @@ test('the double click with one key, the first so slow that its key was taken ov
       },
       completion,
     )
+}
+
+/** Holds the payer until so many wait for it: what they looked at before, they looked at too early. */
+async function holdPayer(waiting: number): Promise<void> {
+  const organization = await findOrganizationByName(server.db, DEMO_ORGANIZATION)
+  const account = await findAccount(server.db, organization?.id ?? 0n, PAYER)
+  await server.db.tx(async (tx) => {
+    await lockPayer(tx, account)
+    await until('the others wait for the payer', async () => {
+      const { n } = await server.db.one<{ n: bigint }>(sql`
+        select count(distinct pid) as n from pg_locks where not granted`)
+      return n >= BigInt(waiting)
+    })
+  })
+}
+
+test('two imports of one list that both wait for their payer: the one that comes second is told of the first', async () => {
+  const send = await sender('both', list.replaceAll('XOF,', 'XOF,9'))
+  const keys = await Promise.all(
+    ['one', 'other'].map((key) =>
+      beginIdempotent(server.db, { scope: 'both', key, fingerprint: sha256(key), lease_s: 30 }),
+    ),
+  )
+  const sent = keys.map((key) => (key.kind === 'replay' ? Promise.reject(new Error('new keys')) : send(key)))
+  const [, ...both] = await Promise.allSettled([holdPayer(2), ...sent])
+  const reasons: unknown[] = both.flatMap((each) => (each.status === 'rejected' ? [each.reason] : []))
+  expect(reasons).toMatchObject([{ code: 'SAME_LIST' }])
+  expect(await server.db.many(sql`select from bulk_batches where created_by = 'both'`)).toHaveLength(1)
+  expect(await breachesOf(server.db)).toEqual([])
+})
+
+test('the double click with one key, the first so slow that its key was taken over: its upload is undone, and the other’s counts', async () => {
+  const { db } = server
+  const call = { scope: 'double click', key: 'one key', fingerprint: sha256('a list'), lease_s: 1 }
+  const send = await sender('test', list.replaceAll('XOF,', 'XOF,7'))
   const first = await beginIdempotent(db, call)
   await db.run(sql`update platform_idempotency set lease_until = clock_timestamp() where key = 'one key'`)
   const second = await beginIdempotent(db, call)
