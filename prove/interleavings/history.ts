@@ -68,7 +68,14 @@ const saidTo = (scene: Scene, use_cases: RegExp, of?: string): Told[] =>
 async function money(scene: Scene, found: Findings): Promise<void> {
   const { db, settings } = scene
   const account = await findAccount(db, scene.maker.organization_id, scene.account_id)
-  const topped = saidTo(scene, /^top up$/).filter((one) => one.said === 'true')
+  const { topped } = await db.one<{ topped: bigint }>(sql`
+    select coalesce(sum(amount) filter (where amount > 0), 0)::bigint as topped
+    from ledger_lines l join ledger_entries e on e.id = l.entry_id
+    where e.reason = ${`account.topped-up:${scene.account_id}:slip-1`}`)
+  // Told «false», it was there before: by a commit whose answer was lost. Told nothing, it may be there or not.
+  const told = saidTo(scene, /^top up$/).find((one) => one.said === 'true' || one.said === 'false')
+  if (told !== undefined && topped !== told.amount)
+    found.lost.push(`a top-up of ${told.amount} was told, ${topped} is there`)
   const { paid, fees, borne } = await db.one<{ paid: bigint; fees: bigint; borne: bigint }>(sql`
     select coalesce(sum(b.completed_amount), 0)::bigint as paid, coalesce(sum(b.fees), 0)::bigint as fees,
       coalesce((select sum(f.amount) from payments_fee_questions f join payments_batches o on o.id = f.batch_id
@@ -77,8 +84,7 @@ async function money(scene: Scene, found: Findings): Promise<void> {
   const { credited } = await db.one<{ credited: bigint }>(sql`
     select coalesce(sum(amount), 0)::bigint as credited from payments_incoming
     where transfer_id = ${`in-${scene.name}`} and state = 'COMMITTED'`)
-  const due =
-    scene.opening + topped.reduce((sum, one) => sum + (one.amount ?? 0n), 0n) + credited - paid - fees + borne
+  const due = scene.opening + topped + credited - paid - fees + borne
   if (account.balance !== due) found.lost.push(`the payer has ${account.balance} and should have ${due}`)
   const { loss } = await db.one<{ loss: bigint }>(sql`
     select coalesce(sum(balance), 0)::bigint as loss from ledger_accounts where code = ${`loss:${settings.id}`}`)
