@@ -75,14 +75,16 @@ async function sender(maker: string, csv: string): Promise<(completion: Completi
 }
 
 /** Holds the payer until so many wait for it: what they looked at before, they looked at too early. */
-async function holdPayer(waiting: number): Promise<void> {
+async function holdPayer(waiting: number, held: () => void): Promise<void> {
   const organization = await findOrganizationByName(server.db, DEMO_ORGANIZATION)
   const account = await findAccount(server.db, organization?.id ?? 0n, PAYER)
   await server.db.tx(async (tx) => {
     await lockPayer(tx, account)
+    held()
     await until('the others wait for the payer', async () => {
       const { n } = await server.db.one<{ n: bigint }>(sql`
-        select count(distinct pid) as n from pg_locks where not granted`)
+        select count(distinct l.pid) as n from pg_locks l join pg_stat_activity a on a.pid = l.pid
+        where not l.granted and a.datname = current_database()`)
       return n >= BigInt(waiting)
     })
   })
@@ -95,8 +97,14 @@ test('two imports of one list that both wait for their payer: the one that comes
       beginIdempotent(server.db, { scope: 'both', key, fingerprint: sha256(key), lease_s: 30 }),
     ),
   )
-  const sent = keys.map((key) => (key.kind === 'replay' ? Promise.reject(new Error('new keys')) : send(key)))
-  const [, ...both] = await Promise.allSettled([holdPayer(2), ...sent])
+  const held = Promise.withResolvers<void>()
+  const holding = holdPayer(2, held.resolve)
+  await held.promise
+  const sent = keys.map(async (key) => {
+    if (key.kind === 'replay') throw new Error('the keys are new')
+    return send(key)
+  })
+  const [, ...both] = await Promise.allSettled([holding, ...sent])
   const reasons: unknown[] = both.flatMap((each) => (each.status === 'rejected' ? [each.reason] : []))
   expect(reasons).toMatchObject([{ code: 'SAME_LIST' }])
   expect(await server.db.many(sql`select from bulk_batches where created_by = 'both'`)).toHaveLength(1)
