@@ -1,17 +1,11 @@
 import { CommitUnknown, type Db, type Tx } from '../../src/platform/db.ts'
-import type { Faults } from './faults.ts'
 import type { Process } from './machine.ts'
 import { connectionLost, databaseError } from './memory/errors.ts'
 import type { Handle } from './memory/store.ts'
-import { endTransaction, type Tables } from './memory/tables.ts'
-import type { Random } from './random.ts'
-import type { Time } from './time.ts'
+import { endTransaction } from './memory/tables.ts'
+import type { World } from './plan.ts'
 
-export type DatabaseDeps = {
-  readonly time: Time
-  readonly random: Random
-  readonly faults: Faults
-  readonly tables: Tables
+export type DatabaseDeps = World & {
   /** Called when the transaction of a process begins. */
   readonly begun: (process: string) => void
   /** Called after each commit that changed something. */
@@ -30,45 +24,22 @@ export type Database = {
 /** As often as `Db.tx` tries again after a deadlock. */
 const TRIES = 5
 
+/** What is asked of it in one transaction; `lost` is the error of a commit whose answer does not arrive. */
+type Work<T> = {
+  readonly run: (handle: Handle) => Promise<T>
+  readonly lost: () => Error
+}
+
+type End<T> = { readonly result: T } | { readonly error: unknown }
+
 export function openDatabase(deps: DatabaseDeps): Database {
-  const { time, random, tables } = deps
+  const { time, random, faults } = deps
+  const transact = openTransactions(deps)
   let away_until = 0
-  let busy = false
   const delay = (): number =>
-    deps.faults.strike('database: slow') ? random.between(100, 3_000) : random.between(0.3, 4)
+    faults.strike('database: slow') ? random.between(100, 3_000) : random.between(0.3, 4)
 
-  /** Runs the work at one moment; `lost` is the error of a commit whose answer does not arrive. */
-  const happen = async <T>(
-    process: Process,
-    work: (handle: Handle) => Promise<T>,
-    lost: () => Error,
-  ): Promise<{ result: T } | { error: unknown }> => {
-    if (busy) throw new Error('a transaction waits for something outside the store')
-    busy = true
-    deps.begun(process.name)
-    const handle = openHandle()
-    const end = (commits: boolean): void => {
-      const changed = commits && !handle.broken() && tables.undo.length > 0
-      endTransaction(tables, commits && !handle.broken())
-      busy = false
-      if (changed) deps.committed()
-    }
-    try {
-      const result = await work(handle)
-      if (deps.faults.strike('database: commit lost, rolled back')) {
-        end(false)
-        return { error: lost() }
-      }
-      end(true)
-      if (process.mortal && deps.faults.strike('worker: killed after a commit')) process.kill()
-      return deps.faults.strike('database: commit lost, committed') ? { error: lost() } : { result }
-    } catch (error) {
-      if (busy) end(false)
-      return { error }
-    }
-  }
-
-  const send = <T>(process: Process, work: (handle: Handle) => Promise<T>, lost: () => Error): Promise<T> =>
+  const send = <T>(process: Process, work: Work<T>): Promise<T> =>
     new Promise((resolve, reject) => {
       if (!process.alive()) return
       let tries = 0
@@ -77,7 +48,6 @@ export function openDatabase(deps: DatabaseDeps): Database {
       const refuse = (error: unknown): void =>
         reply(() => reject(error instanceof Error ? error : connectionLost()))
       const arrive = process.gate(() => {
-        const { faults } = deps
         if (time.now() < away_until) return refuse(new Error('connect ECONNREFUSED'))
         if (process.mortal && faults.strike('worker: killed before a commit')) return process.kill()
         if (process.mortal && faults.strike('worker: frozen past its lease')) {
@@ -91,7 +61,7 @@ export function openDatabase(deps: DatabaseDeps): Database {
           if (tries < TRIES) return void time.after(20 * tries, `${process.name} again`, arrive)
           return refuse(databaseError('40P01', 'deadlock detected'))
         }
-        void happen(process, work, lost).then((end) =>
+        void transact(process, work).then((end) =>
           'error' in end ? refuse(end.error) : reply(() => resolve(end.result)),
         )
       })
@@ -102,17 +72,47 @@ export function openDatabase(deps: DatabaseDeps): Database {
     away: (ms) => void (away_until = time.now() + ms),
     connect(process) {
       const db = {
+        // The engine only passes handles on to the store, which is ours: it never looks into one.
         tx: <T>(work: (tx: Tx) => Promise<T>) =>
-          // The engine only passes handles on to the store, which is ours: it never looks into one.
-          send(
-            process,
-            (handle) => work(handle as unknown as Tx),
-            () => new CommitUnknown(connectionLost()),
-          ),
-        run: <T>(statement: () => T) => send(process, (handle) => handle.run(statement), connectionLost),
+          send(process, {
+            run: (handle) => work(handle as unknown as Tx),
+            lost: () => new CommitUnknown(connectionLost()),
+          }),
+        run: <T>(statement: () => T) =>
+          send(process, { run: (handle) => handle.run(statement), lost: connectionLost }),
       }
       return db as unknown as Db
     },
+  }
+}
+
+/** Runs transactions one at a time, each at one moment. */
+function openTransactions({ faults, tables, begun, committed }: DatabaseDeps) {
+  let busy = false
+  return async <T>(process: Process, { run, lost }: Work<T>): Promise<End<T>> => {
+    if (busy) throw new Error('a transaction waits for something outside the store')
+    busy = true
+    begun(process.name)
+    const handle = openHandle()
+    const end = (commits: boolean): void => {
+      const changed = commits && !handle.broken() && tables.undo.length > 0
+      endTransaction(tables, commits && !handle.broken())
+      busy = false
+      if (changed) committed()
+    }
+    try {
+      const result = await run(handle)
+      if (faults.strike('database: commit lost, rolled back')) {
+        end(false)
+        return { error: lost() }
+      }
+      end(true)
+      if (process.mortal && faults.strike('worker: killed after a commit')) process.kill()
+      return faults.strike('database: commit lost, committed') ? { error: lost() } : { result }
+    } catch (error) {
+      if (busy) end(false)
+      return { error }
+    }
   }
 }
 

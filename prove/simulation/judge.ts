@@ -1,4 +1,4 @@
-import { lineKey, type BatchRow, type LineRow, type Tables } from './memory/tables.ts'
+import { lineKey, lineOf, type BatchRow, type LineRow, type Tables } from './memory/tables.ts'
 import type { Outside } from './outside.ts'
 
 /** What is wrong, sorted as in the verdict of a campaign. */
@@ -16,7 +16,7 @@ export function breachOf(tables: Tables): string | undefined {
     if (breach !== undefined) return `batch ${batch.id}: ${breach}`
   }
   for (const pursuit of tables.pursuits.values()) {
-    const line = tables.batches.get(pursuit.batch_id)?.lines[pursuit.seq - 1]
+    const line = lineOf(tables, pursuit.batch_id, pursuit.seq)
     if (line === undefined || !fits(pursuit.state, line.state))
       return `pursuit ${pursuit.state} of line ${pursuit.batch_id}:${pursuit.seq}, which is ${line?.state}`
     if ((pursuit.state === 'REVIEW') !== (pursuit.next_at === null))

@@ -1,33 +1,25 @@
-import type { Acting } from '../../src/payments/engine/ports.ts'
-import type { PurposeHandler } from '../../src/payments/engine/settle.ts'
 import { cancelBatch, pauseBatch } from '../../src/payments/batch.ts'
 import { confirmFeeQuestion, proposeFeeQuestion } from '../../src/payments/fee-question.ts'
 import { hint } from '../../src/payments/line.ts'
 import { confirmReview, proposeReview } from '../../src/payments/review.ts'
 import type { Db, Tx } from '../../src/platform/db.ts'
-import type { Faults } from './faults.ts'
 import { sha256 } from '../../src/platform/ids.ts'
 import type { Statements } from './memory/statements.ts'
-import { openLedger } from './memory/ledger.ts'
-import { endTransaction, nextId, put, type BatchRow, type LineRow, type Tables } from './memory/tables.ts'
+import { openPayer, reserveBatch } from './memory/reserve.ts'
+import { nextId, type BatchRow } from './memory/tables.ts'
 import type { Outside } from './outside.ts'
-import type { Random } from './random.ts'
-import type { Time } from './time.ts'
+import type { World } from './plan.ts'
+import type { Given } from './workers.ts'
 
-export type PeopleDeps = {
-  readonly time: Time
-  readonly random: Random
-  readonly faults: Faults
-  readonly tables: Tables
-  readonly statements: Statements
-  readonly outside: Outside
-  readonly handlers: Readonly<Record<string, PurposeHandler>>
-  readonly ports: Acting
-  readonly db: Db
-  readonly quiet_at: number
-  readonly connection: string
-  readonly wake: () => void
-}
+export type PeopleDeps = World &
+  Pick<Given, 'ports' | 'handlers'> & {
+    readonly statements: Statements
+    readonly outside: Outside
+    readonly db: Db
+    /** From here on there are no faults, and nobody cancels or holds anything. */
+    readonly quiet_at: number
+    readonly wake: () => void
+  }
 
 export type People = {
   /** True when they will do nothing more. */
@@ -72,82 +64,18 @@ export function openPeople(deps: PeopleDeps): People {
   return { done: () => uploads === 0 && !looking && !isPaused(), closed }
 }
 
-function openPayer(tables: Tables, name: string): bigint {
-  const { openAccount, systemAccount, post } = openLedger(tables)
-  const id = nextId(tables)
-  const ledger_account_id = openAccount(`payer:${name}`, 'XOF', 'ZERO')
-  const opening = systemAccount('opening', 'XOF')
-  const lines = [
-    { account: opening, amount: -1_000_000n },
-    { account: ledger_account_id, amount: 1_000_000n },
-  ]
-  post([{ reason: `account.opened:${name}`, kind: 'account.opened', lines }])
-  put(tables, tables.accounts, id, { id, ledger_account_id, party_id_type: 'MSISDN', party_identifier: name })
-  endTransaction(tables, true)
-  return id
-}
-
 /** A batch, reserved. Payees repeat now and then: one call at a time for each. */
-function newBatch({ random, tables, connection }: PeopleDeps, account_id: bigint): void {
-  const { openAccount, post } = openLedger(tables)
+function newBatch({ random, tables, plan }: PeopleDeps, account_id: bigint): void {
   const id = nextId(tables)
   const total = random.whole(1, 12)
   const fee_cap = random.pick([0n, 0n, 5n])
-  const hold_account_id = openAccount(`bulk:${id}`, 'XOF', 'ZERO')
-  const lines: LineRow[] = Array.from({ length: total }, (_, i) => ({
-    batch_id: id,
-    seq: i + 1,
-    account_id,
+  const lines = Array.from({ length: total }, (_, i) => ({
     transfer_id: `t-${id}-${i + 1}`,
-    fee: 0n,
-    attempt: 1,
     amount: BigInt(random.whole(1, 900)),
-    state: 'NEW',
-    party_type: 'MSISDN',
-    payee_name: null,
     party_identifier: random.chance(0.8) ? `${id}-${i + 1}` : 'often',
-    error_code: null,
-    error_message: null,
-    fulfilment: null,
-    completed_at: null,
-    xmin: 0,
   }))
-  const total_amount = lines.reduce((sum, line) => sum + line.amount, 0n)
-  const batch: BatchRow = {
-    id,
-    connection_id: connection,
-    account_id,
-    hold_account_id,
-    purpose: 'BULK_LINE',
-    currency: 'XOF',
-    secret: sha256(`secret ${id} ${random.next()}`).subarray(0, 16),
-    fee_cap,
-    total,
-    total_amount,
-    next_seq: 1,
-    open: true,
-    cancelled_from: null,
-    paused: false,
-    pause_reason: null,
-    completed: 0,
-    failed: 0,
-    cancelled: 0,
-    uncertain: 0,
-    completed_amount: 0n,
-    fees: 0n,
-    version: 0n,
-    finished_at: null,
-    lines,
-  }
-  put(tables, tables.batches, id, batch)
-  const needed = total_amount + fee_cap * BigInt(total)
-  const payer = tables.accounts.get(account_id)?.ledger_account_id ?? 0n
-  const moves = [
-    { account: payer, amount: -needed },
-    { account: hold_account_id, amount: needed },
-  ]
-  post([{ reason: `batch.reserved:${id}`, kind: 'batch.reserved', lines: moves }])
-  endTransaction(tables, true)
+  const secret = sha256(`secret ${id} ${random.next()}`).subarray(0, 16)
+  reserveBatch(tables, { id, connection_id: plan.settings.id, account_id, secret, fee_cap, lines })
 }
 
 /** What is refused, or lost on the way, people simply leave. */

@@ -1,36 +1,20 @@
 import type { Driver } from '../../src/payments/engine/driver.ts'
 import type { Database } from './database.ts'
-import type { Faults } from './faults.ts'
 import type { Process } from './machine.ts'
 import type { Outside } from './outside.ts'
-import type { Random } from './random.ts'
-import type { Time } from './time.ts'
+import type { World } from './plan.ts'
+import type { Worker } from './workers.ts'
 
-/** A place for a worker, and the process that runs there now. */
-export type Worker = { process: Process | undefined; driver: Driver | undefined }
-
-type Trouble = {
-  readonly time: Time
-  readonly random: Random
-  readonly faults: Faults
+export type TroubleDeps = World & {
   readonly database: Database
   readonly outside: Outside
   readonly workers: readonly Worker[]
   readonly quiet_at: number
-  readonly sets_back: boolean
 }
 
 /** What happens to machines, the database and the rail at any time. */
-export function troubles({
-  time,
-  random,
-  faults,
-  database,
-  outside,
-  workers,
-  quiet_at,
-  sets_back,
-}: Trouble): void {
+export function troubles(deps: TroubleDeps): void {
+  const { time, random, faults, plan, database, outside, workers, quiet_at } = deps
   const again = (): void => {
     if (faults.ended()) return
     if (faults.strike('database: away')) database.away(random.between(100, 8_000))
@@ -40,7 +24,7 @@ export function troubles({
       if (process === undefined || driver === undefined || !process.alive()) continue
       if (faults.strike('worker: machine suspended')) process.suspend(random.between(1_000, 30_000))
       if (faults.strike('worker: wall clock set'))
-        process.setWall(random.between(sets_back ? -60_000 : 0, 60_000))
+        process.setWall(random.between(plan.sets_back ? -60_000 : 0, 60_000))
       if (faults.strike('worker: stopped for an upgrade')) void leave(process, driver)
     }
     time.after(random.between(2_000, 10_000), 'trouble', again)

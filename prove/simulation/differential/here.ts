@@ -1,3 +1,4 @@
+import type { PurposeHandler } from '../../../src/payments/engine/settle.ts'
 import type { Tx } from '../../../src/platform/db.ts'
 import type { Random } from '../random.ts'
 import type { Site } from './site.ts'
@@ -14,3 +15,6 @@ export const placeOf = (site: Site, id: bigint): number => site.batches.indexOf(
 export type Make = (random: Random) => (site: Site) => Promise<unknown>
 
 export const inTx = <T>(site: Site, work: (tx: Tx) => Promise<T>): Promise<T> => site.db.tx(work)
+
+/** A purpose that is told how its lines end, and does nothing with it. */
+export const handlers: Readonly<Record<string, PurposeHandler>> = { BULK_LINE: () => Promise.resolve() }

@@ -1,10 +1,9 @@
 import type { Outcome, OutcomeWord } from '../../../src/payments/engine/outcome.ts'
 import { settle } from '../../../src/payments/engine/settle.ts'
 import type { Tx } from '../../../src/platform/db.ts'
-import { inTx, nth, placeOf, type Make } from './here.ts'
-import { HOUR_MS, type Site } from './site.ts'
-
-const handlers = { BULK_LINE: () => Promise.resolve() }
+import { HOUR_MS } from './dump.ts'
+import { handlers, inTx, nth, placeOf, type Make } from './here.ts'
+import type { Site } from './site.ts'
 
 const words: readonly [OutcomeWord, ...OutcomeWord[]] = [
   'PAID',

@@ -13,12 +13,11 @@ import type { PaymentStore } from '../../../src/payments/engine/ports.ts'
 import type { Claim, DueRow } from '../../../src/payments/sql/drive.ts'
 import { sqlStore } from '../../../src/payments/sql/store.ts'
 import { sql, type Db, type Tx } from '../../../src/platform/db.ts'
-import { dumpMemory, dumpSql } from './dump.ts'
-import { openLedger } from '../memory/ledger.ts'
+import { dumpMemory, dumpSql, HOUR_MS } from './dump.ts'
+import { newConnectionRow } from '../memory/new-rows.ts'
+import { openPayer, reserveBatch } from '../memory/reserve.ts'
 import { openMemoryStore, openStatements, type Handle } from '../memory/store.ts'
-import { endTransaction, nextId, openTables, type LineRow, type Tables } from '../memory/tables.ts'
-
-export const HOUR_MS = 3_600_000
+import { endTransaction, lineOf, nextId, openTables, type Tables } from '../memory/tables.ts'
 
 /** One of the two stores with what a sequence of operations knows of it: ids differ between them, places do not. */
 export type Site = {
@@ -115,14 +114,8 @@ async function* chunk(lines: NewLine[]): AsyncGenerator<NewLine[]> {
 export function memorySite(connection: string): Site & { readonly tables: Tables } {
   const tables = openTables()
   let now = 1_000 * HOUR_MS
-  const ledger = openLedger(tables)
-  const row = { id: connection, worker: null, token: 0n, lease_until: null, state: 'RUNNING' as const }
-  tables.connections.set(connection, { ...row, stopped_because: null, mode: null, needs_operator: false })
-  const account = nextId(tables)
-  const payer = ledger.openAccount('payer', 'XOF', 'ZERO')
-  const money = { party_id_type: 'MSISDN', party_identifier: 'ana' } as const
-  tables.accounts.set(account, { id: account, ledger_account_id: payer, ...money })
-  ledger.post([entry('account.opened', ledger.systemAccount('opening', 'XOF'), payer, 1_000_000n)])
+  tables.connections.set(connection, newConnectionRow(connection))
+  const account_id = openPayer(tables, 'ana')
   const batches: bigint[] = []
   return {
     tables,
@@ -134,65 +127,13 @@ export function memorySite(connection: string): Site & { readonly tables: Tables
     store: openMemoryStore(openStatements(tables, () => now)),
     db: memoryDb(tables),
     newId: names(),
-    attemptOf: (_tx, batch, seq) => Promise.resolve(tables.batches.get(batch)?.lines[seq - 1]?.attempt ?? 1),
+    attemptOf: (_tx, batch, seq) => Promise.resolve(lineOf(tables, batch, seq)?.attempt ?? 1),
     dump: () => Promise.resolve(dumpMemory(tables, connection, batches, now)),
     addBatch(amounts, fee_cap) {
       const id = nextId(tables)
-      const total = amounts.length
-      const total_amount = amounts.reduce((sum, amount) => sum + amount, 0n)
-      const hold_account_id = ledger.openAccount(`bulk:${id}`, 'XOF', 'ZERO')
-      const lines = linesOf(batches.length, amounts).map(
-        ({ payee_name: _, extra: __, ...line }): LineRow => ({
-          ...{
-            ...line,
-            batch_id: id,
-            account_id: account,
-            fee: 0n,
-            attempt: 1,
-            state: 'NEW',
-            payee_name: null,
-          },
-          error_code: null,
-          error_message: null,
-          fulfilment: null,
-          completed_at: null,
-          xmin: 0,
-        }),
-      )
-      tables.batches.set(id, {
-        id,
-        connection_id: connection,
-        account_id: account,
-        hold_account_id,
-        purpose: 'BULK_LINE',
-        ...{
-          currency: 'XOF',
-          secret: sha256('x').subarray(0, 16),
-          fee_cap,
-          total,
-          total_amount,
-          next_seq: 1,
-        },
-        open: true,
-        cancelled_from: null,
-        paused: false,
-        pause_reason: null,
-        completed: 0,
-        failed: 0,
-        ...{
-          cancelled: 0,
-          uncertain: 0,
-          completed_amount: 0n,
-          fees: 0n,
-          version: 0n,
-          finished_at: null,
-          lines,
-        },
-      })
-      ledger.post([
-        entry('batch.reserved', payer, hold_account_id, total_amount + fee_cap * BigInt(total), id),
-      ])
-      endTransaction(tables, true)
+      const secret = sha256('x').subarray(0, 16)
+      const lines = linesOf(batches.length, amounts)
+      reserveBatch(tables, { id, connection_id: connection, account_id, secret, fee_cap, lines })
       batches.push(id)
       return Promise.resolve()
     },
@@ -207,15 +148,6 @@ export function memorySite(connection: string): Site & { readonly tables: Tables
     },
   }
 }
-
-const entry = (kind: string, from: bigint, to: bigint, amount: bigint, id = 0n) => ({
-  reason: `${kind}:${id}`,
-  kind,
-  lines: [
-    { account: from, amount: -amount },
-    { account: to, amount },
-  ],
-})
 
 function memoryDb(tables: Tables): Db {
   const tx = async <T>(work: (tx: Tx) => Promise<T>): Promise<T> => {

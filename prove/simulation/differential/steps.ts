@@ -3,15 +3,15 @@ import { confirmFeeQuestion, proposeFeeQuestion } from '../../../src/payments/fe
 import { hint } from '../../../src/payments/line.ts'
 import { confirmReview, proposeReview } from '../../../src/payments/review.ts'
 import type { Random } from '../random.ts'
-import { inTx, nth, placeOf, tokenAt, type Make } from './here.ts'
+import { HOUR_MS } from './dump.ts'
+import { handlers, inTx, nth, placeOf, tokenAt, type Make } from './here.ts'
 import { settleSome } from './settling.ts'
-import { HOUR_MS, type Site } from './site.ts'
+import type { Site } from './site.ts'
 
 /** One operation, drawn once and then done at both sites. It answers what can be compared. */
 export type Step = { readonly name: string; readonly at: (site: Site) => Promise<unknown> }
 
 const LEASE_MS = 1e12
-const handlers = { BULK_LINE: () => Promise.resolve() }
 
 /** Draws the next step. */
 export function drawStep(random: Random): Step {
@@ -107,7 +107,9 @@ const due: Make = (random) => {
       const key = (row: (typeof rows)[number]): number => placeOf(site, row.batch_id) * 100 + row.seq
       site.due = rows.sort((a, b) => key(a) - key(b))
       return rows.map(({ id: _, batch_id, sent_ms, since_ms, ...row }) => [
-        ...[placeOf(site, batch_id), Math.round(sent_ms / HOUR_MS), Math.round(since_ms / HOUR_MS)],
+        placeOf(site, batch_id),
+        Math.round(sent_ms / HOUR_MS),
+        Math.round(since_ms / HOUR_MS),
         row,
       ])
     })

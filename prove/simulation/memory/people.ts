@@ -2,7 +2,17 @@ import type { LockedBatch } from '../../../src/payments/sql/batches.ts'
 import type { Proposal, ReviewRow as OpenReview } from '../../../src/payments/sql/reviews.ts'
 import type { Some } from './statements.ts'
 import { checkViolation } from './errors.ts'
-import { drop, lineKey, patch, put, type BatchRow, type LineRow, type Tables } from './tables.ts'
+import {
+  drop,
+  followedBy,
+  lineKey,
+  patch,
+  put,
+  type BatchRow,
+  type LineRow,
+  type PursuitRow,
+  type Tables,
+} from './tables.ts'
 
 const HINT_REST_MS = 30_000
 
@@ -26,47 +36,69 @@ export function peopleStatements(
   | 'proposeAnswer'
   | 'confirmAnswer'
 > {
-  return { ...cancelStatements(tables, now), ...reviewStatements(tables, now), ...feeStatements(tables) }
+  return {
+    ...batchStatements(tables),
+    ...cancelStatements(tables, now),
+    ...reviewStatements(tables),
+    ...referenceStatements(tables, now),
+    ...feeStatements(tables),
+  }
 }
 
-function cancelStatements(tables: Tables, now: () => number) {
-  const batchOf = (id: bigint): BatchRow => {
-    const batch = tables.batches.get(id)
-    if (batch === undefined) throw new Error('expected one row, got none')
-    return batch
-  }
-  const cancelLines = (lines: readonly LineRow[]): { n: bigint; sum: bigint } => {
-    for (const line of lines)
-      patch(tables, line, { state: 'CANCELLED', completed_at: now(), account_id: null, xmin: tables.xid })
-    return { n: BigInt(lines.length), sum: lines.reduce((sum, line) => sum + line.amount, 0n) }
-  }
+function batchOf(tables: Tables, id: bigint): BatchRow {
+  const batch = tables.batches.get(id)
+  if (batch === undefined) throw new Error('expected one row, got none')
+  return batch
+}
+
+function batchStatements(tables: Tables) {
   return {
     lockBatch(id: bigint): LockedBatch {
-      const b = batchOf(id)
+      const b = batchOf(tables, id)
       const payer_ledger_id = tables.accounts.get(b.account_id)?.ledger_account_id ?? 0n
       const finished_at = b.finished_at === null ? null : new Date(b.finished_at)
       const { total, next_seq, open, cancelled_from, paused, fee_cap, hold_account_id, purpose } = b
       const money = { fee_cap, hold_account_id, payer_ledger_id, purpose, finished_at }
       return { id, total, next_seq, open, cancelled_from, paused, ...money }
     },
+    setPaused(id: bigint, paused: boolean, reason: string | null): number {
+      const b = tables.batches.get(id)
+      if (b === undefined || b.paused === paused || b.finished_at !== null) return 0
+      if (!paused && reason !== null)
+        throw checkViolation('a reason without a pause', 'payments_batches_check')
+      patch(tables, b, { paused, pause_reason: reason, version: b.version + 1n })
+      return 1
+    },
+  }
+}
+
+function cancelStatements(tables: Tables, now: () => number) {
+  const cancelLines = (lines: readonly LineRow[]): { n: bigint; sum: bigint } => {
+    for (const line of lines)
+      patch(tables, line, { state: 'CANCELLED', completed_at: now(), account_id: null, xmin: tables.xid })
+    return { n: BigInt(lines.length), sum: lines.reduce((sum, line) => sum + line.amount, 0n) }
+  }
+  return {
     cancelUnclaimed(id: bigint, from: number): { n: bigint; sum: bigint } {
       const freed = [...tables.ranges.values()].filter((r) => r.batch_id === id && r.state === 'FREED')
       for (const range of freed) patch(tables, range, { state: 'DONE' })
       const isFree = (seq: number): boolean => freed.some((f) => seq >= f.from_seq && seq <= f.to_seq)
       return cancelLines(
-        batchOf(id).lines.filter((line) => line.state === 'NEW' && (line.seq >= from || isFree(line.seq))),
+        batchOf(tables, id).lines.filter(
+          (line) => line.state === 'NEW' && (line.seq >= from || isFree(line.seq)),
+        ),
       )
     },
     cancelRetries(id: bigint): { n: bigint; sum: bigint } {
       const waiting = [...tables.pursuits.values()].filter((p) => p.batch_id === id && p.state === 'RETRY')
       for (const { seq } of waiting) drop(tables, tables.pursuits, lineKey(id, seq))
-      const { lines } = batchOf(id)
+      const { lines } = batchOf(tables, id)
       return cancelLines(
         waiting.flatMap(({ seq }) => lines[seq - 1] ?? []).filter((l) => l.state === 'RETRY'),
       )
     },
     closeCursor(id: bigint, cancelled: number): boolean {
-      const b = batchOf(id)
+      const b = batchOf(tables, id)
       const ended = b.completed + b.failed + b.cancelled + cancelled
       if (ended + b.uncertain > b.total)
         throw checkViolation('more lines than the batch has', 'payments_batches_check')
@@ -81,59 +113,26 @@ function cancelStatements(tables: Tables, now: () => number) {
       })
       return b.finished_at !== null
     },
-    setPaused(id: bigint, paused: boolean, reason: string | null): number {
-      const b = tables.batches.get(id)
-      if (b === undefined || b.paused === paused || b.finished_at !== null) return 0
-      if (!paused && reason !== null)
-        throw checkViolation('a reason without a pause', 'payments_batches_check')
-      patch(tables, b, { paused, pause_reason: reason, version: b.version + 1n })
-      return 1
-    },
   }
 }
 
-function reviewStatements(tables: Tables, now: () => number) {
-  const openReview = (batch: bigint, seq: number) => {
-    const pursuit = tables.pursuits.get(lineKey(batch, seq))
-    return pursuit?.state === 'REVIEW' ? pursuit : undefined
-  }
-  const reviewKey = (batch: bigint, seq: number, attempt: number): string =>
-    `${lineKey(batch, seq)}:${attempt}`
+const reviewKey = (batch: bigint, seq: number, attempt: number): string => `${lineKey(batch, seq)}:${attempt}`
+
+function reviewStatements(tables: Tables) {
   return {
     lockReview(batch: bigint, seq: number) {
-      const p = openReview(batch, seq)
-      return p && { attempt: p.attempt, connection_id: p.connection_id, rail_reference: p.rail_reference }
+      const p = tables.pursuits.get(lineKey(batch, seq))
+      if (p?.state !== 'REVIEW') return undefined
+      return { attempt: p.attempt, connection_id: p.connection_id, rail_reference: p.rail_reference }
     },
-    selectReviews(batch: bigint | null, seq: number | null, limit: number): OpenReview[] {
-      return [...tables.pursuits.values()]
+    selectReviews: (batch: bigint | null, seq: number | null, limit: number): OpenReview[] =>
+      [...tables.pursuits.values()]
         .filter(
           (p) => p.state === 'REVIEW' && (batch ?? p.batch_id) === p.batch_id && (seq ?? p.seq) === p.seq,
         )
         .sort((a, b) => a.since - b.since || Number(a.id - b.id))
         .slice(0, limit)
-        .map((p) => {
-          const b = tables.batches.get(p.batch_id)
-          const line = b?.lines[p.seq - 1]
-          if (b === undefined || line === undefined) throw new Error(`pursuit ${p.id} has no line`)
-          const review = tables.reviews.get(reviewKey(p.batch_id, p.seq, p.attempt))
-          return {
-            batch_id: p.batch_id,
-            seq: p.seq,
-            attempt: p.attempt,
-            transfer_id: line.transfer_id,
-            ...{
-              amount: line.amount,
-              currency: b.currency,
-              because: p.because,
-              rail_reference: p.rail_reference,
-            },
-            since: new Date(p.since),
-            proposed_outcome: review?.outcome ?? null,
-            proposed_by: review?.proposed_by ?? null,
-            evidence_name: review?.evidence_name ?? null,
-          }
-        })
-    },
+        .map((p) => openReviewOf(tables, p)),
     upsertProposal(p: Proposal): number {
       const key = reviewKey(p.batch_id, p.seq, p.attempt)
       const known = tables.reviews.get(key)
@@ -149,6 +148,33 @@ function reviewStatements(tables: Tables, now: () => number) {
       patch(tables, row, { confirmed_by: by })
       return { outcome: row.outcome, proposed_by: row.proposed_by }
     },
+  }
+}
+
+/** A pursuit before people, with what is known of its line and of the proposal. */
+function openReviewOf(tables: Tables, p: PursuitRow): OpenReview {
+  const { batch_id, seq, attempt, because, rail_reference } = p
+  const { batch, line } = followedBy(tables, p)
+  const review = tables.reviews.get(reviewKey(batch_id, seq, attempt))
+  return {
+    batch_id,
+    seq,
+    attempt,
+    transfer_id: line.transfer_id,
+    amount: line.amount,
+    currency: batch.currency,
+    because,
+    rail_reference,
+    since: new Date(p.since),
+    proposed_outcome: review?.outcome ?? null,
+    proposed_by: review?.proposed_by ?? null,
+    evidence_name: review?.evidence_name ?? null,
+  }
+}
+
+/** What anybody may say who knows the rail's reference. */
+function referenceStatements(tables: Tables, now: () => number) {
+  return {
     hintPursuit(reference: string): number {
       const rows = [...tables.pursuits.values()].filter(
         (p) =>

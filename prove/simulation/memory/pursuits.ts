@@ -2,7 +2,18 @@ import type { DueRow } from '../../../src/payments/sql/drive.ts'
 import type { PursuitChange } from '../../../src/payments/sql/engine.ts'
 import type { Some } from './statements.ts'
 import { orderRowOf } from './ranges.ts'
-import { drop, lineKey, nextId, patch, put, type LineRow, type PursuitRow, type Tables } from './tables.ts'
+import {
+  drop,
+  followedBy,
+  lineKey,
+  lineOf,
+  nextId,
+  patch,
+  pursuitOfId,
+  put,
+  type PursuitRow,
+  type Tables,
+} from './tables.ts'
 
 type LineId = { readonly batch_id: bigint; readonly seq: number }
 
@@ -24,10 +35,20 @@ export function pursuitStatements(
   | 'selectOpenAttempt'
   | 'markPaidLate'
 > {
-  const all = (connection: string): PursuitRow[] =>
-    [...tables.pursuits.values()].filter((p) => p.connection_id === connection)
-  const lineOf = ({ batch_id, seq }: LineId): LineRow | undefined =>
-    tables.batches.get(batch_id)?.lines[seq - 1]
+  return {
+    ...dueStatements(tables, now),
+    ...takeOverStatements(tables, now),
+    ...giveBackStatements(tables, now),
+    ...pursuitRowStatements(tables, now),
+    ...lineStatements(tables),
+  }
+}
+
+const pursuitsOf = (tables: Tables, connection: string): PursuitRow[] =>
+  [...tables.pursuits.values()].filter((p) => p.connection_id === connection)
+
+/** What waits for its time, and when it is looked at again. */
+function dueStatements(tables: Tables, now: () => number) {
   return {
     glance(connection: string): { open: boolean; due: boolean } {
       const batches = [...tables.batches.values()]
@@ -36,25 +57,11 @@ export function pursuitStatements(
         open:
           batches.some((b) => b.connection_id === connection && b.open && !b.paused) ||
           ranges.some((r) => r.connection_id === connection && r.state === 'FREED'),
-        due: all(connection).some((p) => p.next_at !== null && p.next_at <= now()),
+        due: pursuitsOf(tables, connection).some((p) => p.next_at !== null && p.next_at <= now()),
       }
     },
-    adoptPursuits(connection: string, token: bigint, after_ms: number): number {
-      const rows = all(connection).filter(
-        (p) => p.token < token && (p.state === 'UNCERTAIN' || p.state === 'QUOTED'),
-      )
-      for (const row of rows)
-        patch(tables, row, { token, next_at: Math.min(row.next_at ?? Infinity, now() + after_ms) })
-      return rows.length
-    },
-    selectInterrupted: (connection: string, token: bigint) =>
-      all(connection)
-        .filter((p) => p.token < token && p.state === 'SENDING')
-        .sort((a, b) => Number(a.id - b.id))
-        .slice(0, 1000)
-        .map(({ batch_id, seq, attempt, rail_reference }) => ({ batch_id, seq, attempt, rail_reference })),
     takeDue(connection: string, token: bigint, limit: number, busy_ms: number): DueRow[] {
-      const due = all(connection)
+      const due = pursuitsOf(tables, connection)
         .filter((p) => p.state === 'RETRY' || p.state === 'UNCERTAIN' || p.state === 'QUOTED')
         .filter((p) => p.next_at !== null && p.next_at <= now())
         .filter((p) => !(p.state === 'RETRY' && tables.batches.get(p.batch_id)?.paused))
@@ -80,7 +87,7 @@ export function pursuitStatements(
       change: { readonly not_found: number; readonly because: string; readonly resends: boolean },
     ): number {
       const { resends } = change
-      const row = [...tables.pursuits.values()].find((p) => p.id === due.id)
+      const row = pursuitOfId(tables, due.id)
       if (row === undefined || row.token !== token || !(row.state === 'UNCERTAIN' || row.state === 'QUOTED'))
         return 0
       if (row.attempt !== due.attempt || row.resent !== due.resent) return 0
@@ -95,12 +102,32 @@ export function pursuitStatements(
       })
       return 1
     },
-    setReference(id: bigint, rail_reference: string): number {
-      const row = [...tables.pursuits.values()].find((p) => p.id === id)
-      if (row === undefined) return 0
-      patch(tables, row, { rail_reference })
-      return 1
+  }
+}
+
+/** What a new driver takes over from the one before. */
+function takeOverStatements(tables: Tables, now: () => number) {
+  return {
+    adoptPursuits(connection: string, token: bigint, after_ms: number): number {
+      const rows = pursuitsOf(tables, connection).filter(
+        (p) => p.token < token && (p.state === 'UNCERTAIN' || p.state === 'QUOTED'),
+      )
+      for (const row of rows)
+        patch(tables, row, { token, next_at: Math.min(row.next_at ?? Infinity, now() + after_ms) })
+      return rows.length
     },
+    selectInterrupted: (connection: string, token: bigint) =>
+      pursuitsOf(tables, connection)
+        .filter((p) => p.token < token && p.state === 'SENDING')
+        .sort((a, b) => Number(a.id - b.id))
+        .slice(0, 1000)
+        .map(({ batch_id, seq, attempt, rail_reference }) => ({ batch_id, seq, attempt, rail_reference })),
+  }
+}
+
+/** What was taken, and is not done after all. */
+function giveBackStatements(tables: Tables, now: () => number) {
+  return {
     returnToRetry(rows: readonly LineId[]): number {
       const sending = rows.flatMap((r) => tables.pursuits.get(lineKey(r.batch_id, r.seq)) ?? [])
       const found = sending.filter((p) => p.state === 'SENDING')
@@ -115,6 +142,18 @@ export function pursuitStatements(
         patch(tables, p, { state: p.state === 'SENDING' ? 'RETRY' : p.state, next_at: now() + 1_000 })
       return rows.length
     },
+  }
+}
+
+/** What a settled set or the rail's word writes of pursuits. */
+function pursuitRowStatements(tables: Tables, now: () => number) {
+  return {
+    setReference(id: bigint, rail_reference: string): number {
+      const row = pursuitOfId(tables, id)
+      if (row === undefined) return 0
+      patch(tables, row, { rail_reference })
+      return 1
+    },
     upsertPursuits(connection_id: string, token: bigint, set: readonly PursuitChange[]): number {
       for (const change of set) upsert(tables, now(), connection_id, token, change)
       return set.length
@@ -124,13 +163,19 @@ export function pursuitStatements(
       for (const [i, batch] of batches.entries()) drop(tables, tables.pursuits, lineKey(batch, seqs[i] ?? 0))
       return before - tables.pursuits.size
     },
+  }
+}
+
+/** What is asked of a line, and written on it, when it is paid after its end. */
+function lineStatements(tables: Tables) {
+  return {
     selectOpenAttempt(batch_id: bigint, seq: number): { attempt: number; state: string } | undefined {
-      const line = lineOf({ batch_id, seq })
+      const line = lineOf(tables, batch_id, seq)
       const is_open = line?.state === 'NEW' || line?.state === 'RETRY' || line?.state === 'UNCERTAIN'
       return line !== undefined && is_open ? { attempt: line.attempt, state: line.state } : undefined
     },
     markPaidLate(batch_id: bigint, seq: number, because: string): number {
-      const line = lineOf({ batch_id, seq })
+      const line = lineOf(tables, batch_id, seq)
       if (line === undefined || !(line.state === 'FAILED' || line.state === 'CANCELLED')) return 0
       patch(tables, line, { error_code: 'PAID_LATE', error_message: because, xmin: tables.xid })
       return 1
@@ -139,9 +184,7 @@ export function pursuitStatements(
 }
 
 function dueRow(tables: Tables, now: number, p: PursuitRow, state: DueRow['state']): DueRow {
-  const batch = tables.batches.get(p.batch_id)
-  const line = batch?.lines[p.seq - 1]
-  if (batch === undefined || line === undefined) throw new Error(`pursuit ${p.id} has no line`)
+  const { batch, line } = followedBy(tables, p)
   return {
     ...orderRowOf(line),
     id: p.id,
@@ -167,40 +210,22 @@ function upsert(
   token: bigint,
   change: PursuitChange,
 ): void {
-  const key = lineKey(change.batch_id, change.seq)
-  const { attempt, state, rail_reference } = change
+  const { batch_id, seq, attempt, state, rail_reference } = change
+  const key = lineKey(batch_id, seq)
   const next_at = state === 'REVIEW' ? null : now + change.after_ms
-  const [because, refused_as] = [change.because ?? null, change.refused_as ?? null]
+  const refused_as = change.refused_as ?? null
+  const written = { attempt, state, token, rail_reference, next_at, because: change.because ?? null }
   const known = tables.pursuits.get(key)
   // The sequence moves on even when the row is there: PostgreSQL draws the id before it sees the conflict.
   const id = nextId(tables)
   if (known === undefined) {
-    const { batch_id, seq } = change
-    const fresh = { tries: 0, not_found: 0, resent: 0, hinted_at: null, sent_at: now, since: now }
-    const row = {
-      id,
-      batch_id,
-      seq,
-      connection_id,
-      attempt,
-      state,
-      token,
-      rail_reference,
-      next_at,
-      because,
-      refused_as,
-    }
-    put(tables, tables.pursuits, key, { ...row, ...fresh })
-    return
+    const untried = { tries: 0, not_found: 0, resent: 0, hinted_at: null, sent_at: now, since: now }
+    const row = { ...written, ...untried, id, batch_id, seq, connection_id, refused_as }
+    return put(tables, tables.pursuits, key, row)
   }
   const same = known.attempt === attempt
   patch(tables, known, {
-    attempt,
-    state,
-    token,
-    rail_reference,
-    next_at,
-    because,
+    ...written,
     refused_as: refused_as ?? (same ? known.refused_as : null),
     sent_at: state === 'UNCERTAIN' ? known.sent_at : now,
     resent: same ? known.resent : 0,

@@ -6,6 +6,7 @@ import {
   patch,
   put,
   type BatchRow,
+  type ConnectionRow,
   type LineRow,
   type RangeRow,
   type Tables,
@@ -27,57 +28,76 @@ export function rangeStatements(
   | 'splitRange'
   | 'pausedAmong'
 > {
-  const insert = (
-    connection_id: string,
-    token: bigint,
-    state: 'OPEN' | 'FREED',
-    mode: string | null,
-    run: Run,
-  ): bigint => {
-    const id = nextId(tables)
-    put(tables, tables.ranges, id, { id, ...run, connection_id, token, state, mode })
-    return id
-  }
-  const insertRanges = (
-    connection: string,
-    token: bigint,
-    state: 'OPEN' | 'FREED',
-    runs: readonly Run[],
-  ): number => {
-    for (const run of runs) insert(connection, token, state, null, run)
-    return runs.length
+  return { ...claimStatements(tables, now), ...endStatements(tables), ...orphanStatements(tables) }
+}
+
+/** What is taken. */
+function claimStatements(tables: Tables, now: () => number) {
+  /** The connection, when this worker drives it just now. */
+  const drivenBy = (connection: string, worker: string, token: bigint): ConnectionRow | undefined => {
+    const c = tables.connections.get(connection)
+    const drives = c?.worker === worker && c.token === token && c.state === 'RUNNING'
+    return drives && c.lease_until !== null && c.lease_until > now() ? c : undefined
   }
   return {
-    insertRanges,
-    claim: (
-      connection: string,
-      worker: string,
-      token: bigint,
-      want: number,
-      after: bigint,
-    ): Claim | undefined => {
-      const c = tables.connections.get(connection)
-      const drives = c?.worker === worker && c.token === token && c.state === 'RUNNING'
-      if (c === undefined || !drives || c.lease_until === null || c.lease_until <= now()) return undefined
+    claim(connection: string, worker: string, token: bigint, want: number, after: bigint): Claim | undefined {
+      const driven = drivenBy(connection, worker, token)
+      if (driven === undefined) return undefined
+      const { mode } = driven
       const freed = firstFreed(tables, connection)
       if (freed !== undefined) {
-        patch(tables, freed, { state: 'OPEN', token, mode: c.mode })
+        patch(tables, freed, { state: 'OPEN', token, mode })
         return claimOf(freed)
       }
       const batch = nextInTurn(tables, connection, after)
       if (batch === undefined) return undefined
-      const from_seq = batch.next_seq
-      const to_seq = Math.min(from_seq + want - 1, batch.total)
-      patch(tables, batch, {
-        next_seq: Math.min(from_seq + want, batch.total + 1),
-        open: from_seq + want <= batch.total,
-        version: batch.version + 1n,
-      })
-      const range_id = insert(connection, token, 'OPEN', c.mode, { batch_id: batch.id, from_seq, to_seq })
-      return { range_id, batch_id: batch.id, from_seq, to_seq }
+      const run = cut(tables, batch, want)
+      const range_id = insert(tables, { ...run, connection_id: connection, token, state: 'OPEN', mode })
+      return { range_id, ...run }
     },
     selectOrders: ({ batch_id, from_seq, to_seq }: Run): OrderRow[] =>
       newLines(tables, batch_id, from_seq, to_seq).map(orderRowOf),
+    pausedAmong: (batches: readonly bigint[]): bigint[] =>
+      batches.filter((id) => tables.batches.get(id)?.paused),
+  }
+}
+
+/** What is done, or given back. */
+function endStatements(tables: Tables) {
+  const insertRanges = (
+    connection_id: string,
+    token: bigint,
+    state: 'OPEN' | 'FREED',
+    runs: readonly Run[],
+  ): number => {
+    for (const run of runs) insert(tables, { ...run, connection_id, token, state, mode: null })
+    return runs.length
+  }
+  return {
+    insertRanges,
+    finishRanges(connection: string, token: bigint, ids: readonly bigint[]): number {
+      if (tables.connections.get(connection)?.token !== token) return 0
+      return finish(tables, ids)
+    },
+    splitRange(
+      connection_id: string,
+      token: bigint,
+      ids: readonly bigint[],
+      sent: readonly Run[],
+      unsent: readonly Run[],
+    ): bigint[] {
+      finish(tables, ids)
+      insertRanges(connection_id, token, 'FREED', unsent)
+      const modes = ids.flatMap((id) => tables.ranges.get(id)?.mode ?? [])
+      const mode = modes.sort().at(-1) ?? null
+      return sent.map((run) => insert(tables, { ...run, connection_id, token, state: 'OPEN', mode }))
+    },
+  }
+}
+
+/** What an older lease has left behind. */
+function orphanStatements(tables: Tables) {
+  return {
     lockOrphans: (connection: string, token: bigint): Orphan[] =>
       rangesById(tables)
         .filter((r) => r.connection_id === connection && r.state === 'OPEN' && r.token < token)
@@ -88,26 +108,24 @@ export function rangeStatements(
         const pursuit = tables.pursuits.get(lineKey(batch_id, seq))
         return { seq, attempt, rail_reference: pursuit?.state === 'QUOTED' ? pursuit.rail_reference : null }
       }),
-    finishRanges(connection: string, token: bigint, ids: readonly bigint[]): number {
-      if (tables.connections.get(connection)?.token !== token) return 0
-      return finish(tables, ids)
-    },
-    splitRange(
-      connection: string,
-      token: bigint,
-      ids: readonly bigint[],
-      sent: readonly Run[],
-      unsent: readonly Run[],
-    ): bigint[] {
-      finish(tables, ids)
-      insertRanges(connection, token, 'FREED', unsent)
-      const modes = ids.flatMap((id) => tables.ranges.get(id)?.mode ?? [])
-      const mode = modes.sort().at(-1) ?? null
-      return sent.map((run) => insert(connection, token, 'OPEN', mode, run))
-    },
-    pausedAmong: (batches: readonly bigint[]): bigint[] =>
-      batches.filter((id) => tables.batches.get(id)?.paused),
   }
+}
+
+function insert(tables: Tables, range: Omit<RangeRow, 'id'>): bigint {
+  const id = nextId(tables)
+  put(tables, tables.ranges, id, { id, ...range })
+  return id
+}
+
+/** Moves a batch's cursor over the next lines. */
+function cut(tables: Tables, batch: BatchRow, want: number): Run {
+  const from_seq = batch.next_seq
+  patch(tables, batch, {
+    next_seq: Math.min(from_seq + want, batch.total + 1),
+    open: from_seq + want <= batch.total,
+    version: batch.version + 1n,
+  })
+  return { batch_id: batch.id, from_seq, to_seq: Math.min(from_seq + want - 1, batch.total) }
 }
 
 const rangesById = (tables: Tables): RangeRow[] =>

@@ -176,6 +176,20 @@ export const openTables = (): Tables => ({
 
 export const lineKey = (batch_id: bigint, seq: number): string => `${batch_id}:${seq}`
 
+export const lineOf = (tables: Tables, batch_id: bigint, seq: number): LineRow | undefined =>
+  tables.batches.get(batch_id)?.lines[seq - 1]
+
+export const pursuitOfId = (tables: Tables, id: bigint): PursuitRow | undefined =>
+  [...tables.pursuits.values()].find((p) => p.id === id)
+
+/** The line that a pursuit follows, and its batch. */
+export function followedBy(tables: Tables, pursuit: PursuitRow): { batch: BatchRow; line: LineRow } {
+  const batch = tables.batches.get(pursuit.batch_id)
+  const line = batch?.lines[pursuit.seq - 1]
+  if (batch === undefined || line === undefined) throw new Error(`pursuit ${pursuit.id} has no line`)
+  return { batch, line }
+}
+
 /** Sequences do not go back when a transaction does. */
 export const nextId = (tables: Tables): bigint => ++tables.last_id
 
