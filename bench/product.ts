@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdirSync, readdirSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { startPostgres } from '../src/platform/postgres/index.ts'
@@ -15,7 +15,13 @@ export type Product = {
   readonly stop: () => Promise<void>
 }
 
-const SOURCE = join(import.meta.dirname, '../src')
+const ROOT = join(import.meta.dirname, '..')
+const SOURCE = join(ROOT, 'src')
+
+/** What `npm start` gives to node: its own options, then the program. */
+const START = packageScripts().start.split(' ').slice(1)
+/** Node's own options as `npm start` gives them. */
+export const START_OPTIONS: readonly string[] = START.slice(0, -1)
 
 /** Only what a program needs to run: no setting of the caller's machine may bend a measurement. */
 export const bareEnv = (): NodeJS.ProcessEnv =>
@@ -41,7 +47,7 @@ export async function startProduct(
   const started = performance.now()
   const running = await start({
     command: process.execPath,
-    args: [join(SOURCE, 'main.ts'), '--role', roles],
+    args: [...START_OPTIONS, join(ROOT, START.at(-1) ?? ''), '--role', roles],
     cwd: home,
     env: { ...bareEnv(), ...envOf(home), LOG_LEVEL: 'warn', ...env },
     ready: /^ready (http\S+)/m,
@@ -53,6 +59,13 @@ export async function startProduct(
     pid: running.pid,
     stop: running.stop,
   }
+}
+
+function packageScripts(): { readonly start: string } {
+  const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+    scripts: { start: string }
+  }
+  return scripts
 }
 
 const envOf = (home: string): NodeJS.ProcessEnv => ({

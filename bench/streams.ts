@@ -4,13 +4,15 @@ import { fileURLToPath } from 'node:url'
 import { setTimeout as pause } from 'node:timers/promises'
 import { csvOf } from './csv.ts'
 import { figure, type Figure } from './figure.ts'
-import { usageOf } from './processes.ts'
+import { start, usageOf } from './processes.ts'
+import { bareEnv, START_OPTIONS } from './product.ts'
 import type { Ask, Told } from './streams-client.ts'
 
 /** The product's address, and its server's process. */
 export type Served = { readonly base: string; readonly pid: number }
 
 const CLIENT = fileURLToPath(new URL('streams-client.ts', import.meta.url))
+const BARE = fileURLToPath(new URL('streams-bare.ts', import.meta.url))
 const STREAMS = 5_000
 const LINES = 10_000
 const REST_S = 10
@@ -26,15 +28,12 @@ export async function streams(product: Served): Promise<Figure[]> {
   const bulk_id = await upload(product, csvOf(list))
   await act(product, bulk_id, 'pause')
   await pause(2_000) // what was claimed before the pause is settled
-  await warm(product, bulk_id)
+  const place = placeOf(product, bulk_id)
+  await warm(place)
   const client = fork(CLIENT, { execArgv: [] })
   try {
     const before_kb = residentOf(product.pid)
-    const opened = await ask(
-      client,
-      { ...placeOf(product, bulk_id), kind: 'open', streams: STREAMS },
-      'opened',
-    )
+    const opened = await ask(client, { ...place, kind: 'open', streams: STREAMS }, 'opened')
     await pause(5_000)
     const cpu_before = cpuOf(product.pid)
     await pause(REST_S * 1_000)
@@ -46,6 +45,7 @@ export async function streams(product: Served): Promise<Figure[]> {
     const settled_at = await settledAt(product, bulk_id)
     const lags = await ask(client, { kind: 'lags', settled_at, from }, 'lags')
     if (lags.unseen > 0) throw new Error(`${lags.unseen} settlements were never shown`)
+    const bare_kb = await bareStreams()
     return [
       figure({
         id: 'G11',
@@ -53,6 +53,10 @@ export async function streams(product: Served): Promise<Figure[]> {
         unit: 'kB',
         better: 'lower',
         samples: [each_kb],
+        limit: {
+          samples: [bare_kb],
+          how: "Node's own HTTP server that answers one event and does nothing else",
+        },
         bar: { on: 'measured', value: 20 },
         note: `${opened.streams} streams, opened in ${(opened.ms / 1_000).toFixed(1)} s`,
       }),
@@ -126,10 +130,33 @@ const placeOf = ({ base }: Served, bulk_id: string): { port: number; path: strin
   path: `/api/bulk-transfers/${bulk_id}/stream`,
 })
 
-/** A first crowd comes and goes, so that the code is compiled and the heap has grown to its usual size. */
-async function warm(product: Served, bulk_id: string): Promise<void> {
+/** What a stream costs Node itself, kB, in a process started with the options of the product. */
+async function bareStreams(): Promise<number> {
+  const bare = await start({
+    command: process.execPath,
+    args: [...START_OPTIONS, BARE],
+    cwd: import.meta.dirname,
+    env: bareEnv(),
+    ready: /^ready (\d+)/m,
+  })
+  const place = { port: Number(bare.said[1]), path: '/' }
+  await warm(place)
   const client = fork(CLIENT, { execArgv: [] })
-  await ask(client, { ...placeOf(product, bulk_id), kind: 'open', streams: 500 }, 'opened')
+  try {
+    const before_kb = residentOf(bare.pid)
+    await ask(client, { ...place, kind: 'open', streams: STREAMS }, 'opened')
+    await pause(5_000)
+    return (residentOf(bare.pid) - before_kb) / STREAMS
+  } finally {
+    if (client.connected) client.disconnect()
+    await bare.stop()
+  }
+}
+
+/** A first crowd comes and goes, so that the code is compiled and the heap has grown to its usual size. */
+async function warm(place: { readonly port: number; readonly path: string }): Promise<void> {
+  const client = fork(CLIENT, { execArgv: [] })
+  await ask(client, { ...place, kind: 'open', streams: 500 }, 'opened')
   client.send({ kind: 'close' } satisfies Ask)
   client.disconnect()
   await pause(2_000)

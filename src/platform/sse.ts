@@ -115,6 +115,9 @@ function openStream(reply: FastifyReply, silence_ms: number): Open {
     open = false
     closers.splice(0).forEach((handler) => handler())
   })
+  // The head goes out alone: written together with a body, Node would keep it in its eighty pieces for as long as the
+  // stream is open (2 kB of each).
+  raw.flushHeaders()
   raw.write(`retry: ${RECONNECT_MS}\n\n`)
   const beat = (): void => {
     if (open && !raw.writableNeedDrain && performance.now() - last_write >= silence_ms) write(': \n\n')
