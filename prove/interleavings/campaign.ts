@@ -1,6 +1,7 @@
+import type { CloneSource } from '../../test/harness/clones.ts'
 import type { Campaign, CampaignOptions, Result } from '../result.ts'
 import { runSchedule, type Ran } from './schedule.ts'
-import { openServer, openSite, type Server } from './site.ts'
+import { openServer, openSite } from './site.ts'
 
 /** Every check reads the whole database, so a database is not used for ever. */
 const PER_DATABASE = 40
@@ -31,7 +32,11 @@ type Tally = {
  * The same on a server that is there already. Every seed is tried and each failing one is named, unless only the `first`
  * one is asked for.
  */
-export async function runSchedules(server: Server, options: CampaignOptions, first = false): Promise<Result> {
+export async function runSchedules(
+  server: CloneSource,
+  options: CampaignOptions,
+  first = false,
+): Promise<Result> {
   const { seed, runs, say } = options
   const started = performance.now()
   const seconds = (): number => (performance.now() - started) / 1_000

@@ -5,23 +5,23 @@ import pg from 'pg'
 export type Control = {
   /** Which of these sessions wait for a lock that one of `all` holds. */
   readonly blocked: (pids: readonly number[], all: readonly number[]) => Promise<ReadonlySet<number>>
-  /** True when some of them wait for each other in a circle. */
-  readonly deadlocked: (pids: readonly number[]) => Promise<boolean>
+  /**
+   * Stops sessions where they wait for a lock: when it is theirs they go on only once they are let go. Does nothing on a
+   * server that is elsewhere; there, who is let go together races.
+   */
+  readonly hold: (pids: readonly number[]) => void
+  readonly letGo: (pid: number) => void
   /** Ends sessions whose process is dead, and waits until the server has rolled them back. */
   readonly terminate: (pids: readonly number[]) => Promise<void>
-  /**
-   * Time passes for everybody: deadlines come nearer, leases run out. False when a row that has to know it is locked,
-   * and then nothing has passed.
-   */
-  readonly pass: (ms: number) => Promise<boolean>
+  /** Time passes for everybody: deadlines come nearer, leases run out. */
+  readonly pass: (ms: number) => Promise<void>
   readonly end: () => Promise<void>
 }
 
-/** `url` names the database's owner. */
-export async function openControl(url: string): Promise<Control> {
+/** `url` names the database's owner; `here`: its server's processes are this machine's. */
+export async function openControl(url: string, here: boolean): Promise<Control> {
   const client = new pg.Client({ connectionString: url, application_name: 'interleavings: control' })
   await client.connect()
-  await client.query(`set lock_timeout = '30ms'`)
   return {
     async blocked(pids, all) {
       const { rows } = await client.query<{ pid: number }>(
@@ -30,13 +30,8 @@ export async function openControl(url: string): Promise<Control> {
       )
       return new Set(rows.map((row) => row.pid))
     },
-    async deadlocked(pids) {
-      const { rows } = await client.query<{ pid: number; by: number[] }>(
-        `select pid, pg_blocking_pids(pid) as by from unnest($1::int[]) as u(pid)`,
-        [pids],
-      )
-      return hasCircle(new Map(rows.map((row) => [row.pid, row.by])))
-    },
+    hold: (pids) => here && pids.forEach((pid) => process.kill(pid, 'SIGSTOP')),
+    letGo: (pid) => here && process.kill(pid, 'SIGCONT'),
     async terminate(pids) {
       await client.query(`select pg_terminate_backend(pid) from unnest($1::int[]) as u(pid)`, [pids])
       for (const until = performance.now() + 5_000; ; await pause(1)) {
@@ -47,30 +42,7 @@ export async function openControl(url: string): Promise<Control> {
         if (performance.now() > until) throw new Error('a session that was ended is still there')
       }
     },
-    async pass(ms) {
-      const span = `interval '${Math.round(ms)} milliseconds'`
-      try {
-        // One text is one transaction.
-        await client.query(
-          `select platform_advance_clock(${Math.round(ms) / 1_000});
-           update payments_connections set lease_until = lease_until - ${span} where lease_until is not null;
-           update platform_idempotency set lease_until = lease_until - ${span} where status is null`,
-        )
-        return true
-      } catch (error) {
-        if (error instanceof pg.DatabaseError && error.code === '55P03') return false
-        throw error
-      }
-    },
+    pass: async (ms) => void (await client.query(`select platform_advance_clock($1)`, [ms / 1_000])),
     end: () => client.end(),
   }
-}
-
-/** Follows who waits for whom until somebody comes a second time. */
-function hasCircle(waits: ReadonlyMap<number, readonly number[]>): boolean {
-  const reaches = (from: number, to: number, seen: Set<number>): boolean =>
-    (waits.get(from) ?? []).some(
-      (next) => next === to || (!seen.has(next) && reaches(next, to, seen.add(next))),
-    )
-  return [...waits.keys()].some((pid) => reaches(pid, pid, new Set()))
 }

@@ -1,6 +1,9 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type { EventEmitter } from 'node:events'
 import pg from 'pg'
-import { Db } from '../../src/platform/db.ts'
-import type { Actor, Stage } from './stage.ts'
+import { Db, sqlState, type Tx, type TxOptions } from '../../src/platform/db.ts'
+import type { Clone } from '../../test/harness/clones.ts'
+import type { Actor, Stage, Transaction } from './stage.ts'
 
 /** A database as one actor sees it: each statement, begin and commit included, waits for its turn on the stage. */
 export type GatedDb = {
@@ -18,16 +21,47 @@ export type GatedDb = {
 const types = new pg.TypeOverrides()
 types.setTypeParser(pg.types.builtins.INT8, BigInt)
 
-/** Deadlocks must not hold up a schedule for long; the server only lets its superuser set this. */
-const DEADLOCK_MS = 150
+/**
+ * Each wait for a lock is looked at for a deadlock at once, and the session says when it has looked and waits on: then
+ * whoever closes a circle later is its victim, on any machine. Only a superuser may set these. No limit of time is the
+ * machine's, as the product's are: a slow one would make other schedules.
+ */
+const SESSION = '-c deadlock_timeout=1ms -c log_lock_waits=on -c client_min_messages=log -c lc_messages=C'
 
 type Place = { stage: Stage; actor: Actor; lose_in: number; lost: number }
 
-/** A pool with the sessions' limits of the product (src/platform/db.ts), of two connections. */
-export async function openGatedDb(url: string, role: string | undefined): Promise<GatedDb> {
+/** The transaction that a statement is part of. */
+const running = new AsyncLocalStorage<Transaction>()
+
+/** Something of this transaction stands at the stage until the answer is called. */
+function stand(): () => void {
+  const one = running.getStore()
+  if (one !== undefined) one.standing += 1
+  return () => {
+    if (one !== undefined) one.standing -= 1
+  }
+}
+
+/** Tells the stage of each transaction: between two attempts the product rests by the machine's clock. */
+class StagedDb extends Db {
+  readonly #placeNow: () => Place | undefined
+  constructor(pool: pg.Pool, placeNow: () => Place | undefined) {
+    super(pool)
+    this.#placeNow = placeNow
+  }
+  override async tx<T>(work: (tx: Tx) => Promise<T>, options: TxOptions<T> = {}): Promise<T> {
+    const place = this.#placeNow()
+    if (place === undefined) return super.tx(work, options)
+    const one = place.stage.begin(place.actor)
+    return running.run(one, () => super.tx(work, options)).finally(one.end)
+  }
+}
+
+/** A pool of two connections. */
+export async function openGatedDb(url: string, { role }: Clone['role']): Promise<GatedDb> {
   let place: Place | undefined
   const clients = new Set<pg.PoolClient>()
-  /** Making a connection is no step, but nobody stands still meanwhile. */
+  /** Making and ending a connection is no step, but nobody stands still meanwhile. */
   class Client extends pg.Client {
     override connect(): Promise<Client>
     override connect(callback: (error: Error) => void): void
@@ -39,6 +73,16 @@ export async function openGatedDb(url: string, role: string | undefined): Promis
         callback(args[0] as Error)
       })
     }
+    override end(): Promise<void>
+    override end(callback: (error: Error) => void): void
+    override end(callback?: (error: Error) => void): Promise<void> | void {
+      if (callback === undefined) return super.end()
+      const gone = place?.actor.dead === true ? undefined : place?.stage.outside()
+      super.end((error) => {
+        gone?.()
+        callback(error)
+      })
+    }
   }
   const pool = new pg.Pool({
     Client,
@@ -46,11 +90,9 @@ export async function openGatedDb(url: string, role: string | undefined): Promis
     max: 2,
     idleTimeoutMillis: 0,
     types,
-    statement_timeout: 5_000,
-    lock_timeout: 4_000,
-    idle_in_transaction_session_timeout: 10_000,
-    options: `-c deadlock_timeout=${DEADLOCK_MS}${role === undefined ? '' : ` -c role=${role}`}`,
+    options: role === undefined ? SESSION : `${SESSION} -c role=${role}`,
   })
+  standInQueue(pool)
   pool.on('error', () => undefined)
   pool.on('connect', (client) => {
     clients.add(client)
@@ -62,7 +104,7 @@ export async function openGatedDb(url: string, role: string | undefined): Promis
   const both = await Promise.all([pool.connect(), pool.connect()])
   for (const client of both) client.release()
   return {
-    db: new Db(pool),
+    db: new StagedDb(pool, () => place),
     assign: (stage, actor) => void (place = { stage, actor, lose_in: -1, lost: 0 }),
     loseCommit: (n) => {
       if (place !== undefined) place.lose_in = n
@@ -82,41 +124,89 @@ const pidOf = (client: pg.PoolClient): number =>
 const socketOf = (client: pg.PoolClient): { destroy: () => void } =>
   (client as unknown as { connection: { stream: { destroy: () => void } } }).connection.stream
 
+/** Who waits for a connection stands still. */
+function standInQueue(pool: pg.Pool): void {
+  const take = pool.connect.bind(pool) as (callback?: (...args: unknown[]) => void) => Promise<pg.PoolClient>
+  const connect = (callback?: (...args: unknown[]) => void): unknown => {
+    const got = stand()
+    if (callback === undefined) return take().finally(got)
+    return take((...args) => {
+      got()
+      callback(...args)
+    })
+  }
+  Object.assign(pool, { connect })
+}
+
+/** What a session says about its waits for locks. */
+const WAITS = /^process \d+ (?:(still waiting for)|acquired) /
+
 type Sent = { readonly text?: unknown; readonly submit?: unknown }
 type Callback = (error: Error | undefined, result?: unknown) => void
+
+const DEADLOCK = '40P01'
+
+/** The server tells an error before it lets the locks go; it is ready when it has. A session that it ends is never ready. */
+async function rolledBack(client: pg.PoolClient, error: unknown): Promise<void> {
+  const inner = client as unknown as { readyForQuery: boolean; connection: EventEmitter }
+  if (!(error instanceof pg.DatabaseError) || error.severity !== 'ERROR' || inner.readyForQuery) return
+  await new Promise<void>((resolve) => {
+    inner.connection.once('readyForQuery', resolve)
+    inner.connection.once('end', resolve)
+  })
+}
 
 /** Puts the stage before every statement of one connection. */
 function gate(client: pg.PoolClient, placeNow: () => Place | undefined): void {
   const send = client.query.bind(client) as (...args: unknown[]) => unknown
   const pid = (): number => pidOf(client)
+  let waits = false
+  client.on('notice', ({ message }) => {
+    const said = WAITS.exec(message ?? '')
+    if (said !== null) waits = said[1] !== undefined
+  })
+  const depart = ({ stage, actor }: Place): (() => void) => {
+    waits = false
+    return stage.depart(actor, pid, () => waits)
+  }
   const query = (...args: unknown[]): unknown => {
     const place = placeNow()
     if (place === undefined) return send(...args)
     const [first] = args
     const { stage, actor } = place
     const sent: Sent = typeof first === 'string' ? { text: first } : (first as Sent)
+    const gone = stand()
     const turn = stage.step(actor, labelOf(String(sent.text)))
     if (typeof sent.submit === 'function') {
       // A COPY is a stream that waits, written or not, until it is submitted.
       const stream = first as NodeJS.WritableStream
       void turn.then(() => {
-        const landed = stage.depart(actor, pid)
-        stream.once('close', landed)
+        const landed = depart(place)
+        stream.once('close', () => {
+          gone()
+          landed()
+        })
         send(stream)
       })
       return stream
     }
     const run = async (): Promise<unknown> => {
       await turn
-      const landed = stage.depart(actor, pid)
+      const landed = depart(place)
+      const what = typeof first === 'string' ? first : { ...sent, query_timeout: undefined }
       try {
-        const result = await send(first, ...args.slice(1).filter((arg) => typeof arg !== 'function'))
+        const result = await send(what, ...args.slice(1).filter((arg) => typeof arg !== 'function'))
         if (sent.text === 'commit' && place.lose_in >= 0 && place.lose_in-- === 0) {
           place.lost += 1
           throw new Error('Connection terminated unexpectedly')
         }
         return result
+      } catch (error) {
+        if (sqlState(error) === DEADLOCK) stage.deadlock()
+        await rolledBack(client, error)
+        throw error
       } finally {
+        gone()
         landed()
       }
     }

@@ -35,7 +35,7 @@ const QUIET: Twists = {
   hurry: 0.1,
   leap: { chance: 0, ms: 0 },
 }
-const DEADLINE_MS = 20_000
+const DEADLINE_MS = 60_000
 const MOST_STEPS = 3_000
 
 /** One schedule: made by its seed alone. Throws when it hangs. */

@@ -51,9 +51,14 @@ export async function play(input: Play): Promise<Played> {
   const trace: string[] = []
   const pairs = new Set<string>()
   const places = new Set<string>()
-  const counts = { waits: 0, deadlocks: 0, leaps: 0, killed: 0 }
+  const counts = { waits: 0, leaps: 0, killed: 0 }
+  const deadlocks_before = stage.deadlocks()
   let last: Actor | undefined
-  const pass = openTime(input)
+  /** For the processes and for the database at once. */
+  const pass = async (ms: number): Promise<void> => {
+    stage.advance(ms)
+    await input.control.pass(ms)
+  }
   const note = (step: Step): void => {
     if (last !== undefined && last !== step.actor && !last.done && !last.dead) {
       pairs.add(`${last.use_case} ⇄ ${step.actor.use_case}`)
@@ -63,30 +68,24 @@ export async function play(input: Play): Promise<Played> {
     trace.push(`${step.actor.name}: ${step.what}`)
   }
   while (trace.length < input.most) {
-    const { waiting, circle } = await calm(input, until)
-    counts.waits += waiting
-    if (circle) {
-      counts.deadlocks += 1
-      trace.push('deadlock')
-      await whileDeadlocked(input, until)
-      continue
-    }
+    counts.waits += await calm(input, until)
     const left = stage.actors.find((actor) => actor.done && !actor.dead && stage.waits(actor))
     if (left !== undefined) {
       // It gave up waiting for its own loop (a stop has a deadline), and its process ends.
       trace.push(`${left.name} exits`)
-      await input.kill(left)
+      await oneByOne(input, until, () => input.kill(left), left)
       continue
     }
     if (stage.actors.every((actor) => actor.done || actor.dead)) {
       const hash = createHash('sha256').update(trace.join('\n')).digest('hex').slice(0, 16)
-      return { trace, hash, pairs, places, ...counts }
+      const deadlocks = stage.deadlocks() - deadlocks_before
+      return { trace, hash, pairs, places, deadlocks, ...counts }
     }
     const victim = twists.kill && stage.actors[twists.kill.actor]
     if (victim && !victim.dead && !victim.done && victim.granted >= (twists.kill?.at ?? 0)) {
       trace.push(`${victim.name} is killed`)
       counts.killed += 1
-      await input.kill(victim)
+      await oneByOne(input, until, () => input.kill(victim), victim)
       continue
     }
     const asleep = twists.freeze && stage.actors[twists.freeze.actor]
@@ -98,28 +97,14 @@ export async function play(input: Play): Promise<Played> {
     }
     const hurries = random.chance(twists.hurry) && isNear(stage)
     const step = hurries ? undefined : choose(input, last, trace.length)
-    if (step === undefined) await idle(input, trace, until, pass)
+    if (step === undefined) await idle(input, trace, pass)
     else {
       note(step)
-      stage.grant(step)
+      await oneByOne(input, until, async () => stage.grant(step))
     }
   }
   throw new Error(`not done after ${input.most} steps: ${whoWaits(stage)}`)
 }
-
-/**
- * Time passes at once for the processes, and for the database as soon as no lock forbids it and it is worth the trip.
- * So the processes' clocks may be ahead of it, which leases must bear; the reverse cannot be.
- */
-function openTime({ stage, control }: Play): (ms: number) => Promise<void> {
-  let owed = 0
-  return async (ms) => {
-    stage.advance(ms)
-    owed += ms
-    if (owed >= WORTH_MS && (await control.pass(owed))) owed = 0
-  }
-}
-const WORTH_MS = 900
 
 /** The one whose turn it is: mostly by chance, sometimes the same again, and who is frozen or has not begun only when alone. */
 function choose(
@@ -148,60 +133,62 @@ const isNear = (stage: Stage): boolean =>
     .some((timer) => !timer.actor.done && !timer.actor.frozen && timer.due_ms - stage.now() <= NEAR_MS)
 const NEAR_MS = 500
 
-/** The next timer goes off; where there is none, a lock that is waited for runs out by itself. */
-async function idle(
-  { stage }: Play,
-  trace: string[],
-  until: number,
-  pass: (ms: number) => Promise<void>,
-): Promise<void> {
+/** The next timer goes off. */
+async function idle({ stage }: Play, trace: string[], pass: (ms: number) => Promise<void>): Promise<void> {
   const timers = stage.timers().filter((timer) => !timer.actor.done)
   const awake = timers.filter((timer) => !timer.actor.frozen)
   const next = (awake.length > 0 ? awake : timers).toSorted((a, b) => a.due_ms - b.due_ms)[0]
-  if (next !== undefined) {
-    const ms = Math.max(0, next.due_ms - stage.now())
-    trace.push(`${next.actor.name}: timer after ${ms} ms`)
-    if (ms > 0) await pass(ms)
-    stage.fire(next)
-    return
-  }
-  if (performance.now() > until) throw new Error(`it hangs: ${whoWaits(stage)}`)
-  if (stage.steps().length === 0) await stage.stir(5)
+  if (next === undefined) throw new Error(`it hangs: ${whoWaits(stage)}`)
+  const ms = Math.max(0, next.due_ms - stage.now())
+  trace.push(`${next.actor.name}: timer after ${ms} ms`)
+  if (ms > 0) await pass(ms)
+  stage.fire(next)
 }
 
-/** Waits until everybody stands still: waiting for a turn, for a lock, or done. */
-async function calm(input: Play, until: number): Promise<{ waiting: number; circle: boolean }> {
+/**
+ * Does what may end a transaction. It may let go several who wait for locks, and they would race: each goes on only when
+ * those before it stand still, in the order in which they came. `victim`: who is to end, wherever it waits.
+ */
+async function oneByOne(input: Play, until: number, act: () => Promise<void>, victim?: Actor): Promise<void> {
   const { stage, control } = input
-  for (const flight of stage.flights()) flight.blocked = false
-  await stage.stir(0)
-  for (let round = 0; !stage.isStill(); round++) {
+  const waiting = stage.flights().filter((flight) => flight.actor !== victim)
+  for (const flight of waiting) flight.held = true
+  control.hold(waiting.map((flight) => flight.pid()))
+  try {
+    await act()
+    while (waiting.length > 0) {
+      await calm(input, until)
+      const next = waiting.shift()
+      if (next === undefined) break
+      next.held = false
+      control.letGo(next.pid())
+    }
+  } finally {
+    for (const flight of waiting) control.letGo(flight.pid())
+  }
+}
+
+/**
+ * Waits until everybody stands still: waiting for a turn, for a timer, for a lock, or done. Answers how many wait for a
+ * lock. Whom the last statement has let go is on its way before its answer is here, so a look at the locks counts only
+ * when no answer came since it began; and a session has told of its wait before the locks show another one.
+ */
+async function calm({ stage, control }: Play, until: number): Promise<number> {
+  for (let round = 0; ; round++) {
+    await stage.stir(round === 0 ? 0 : round === 1 ? 2 : 1)
+    const flights = stage.flights().filter((flight) => !flight.held)
+    if (flights.length === 0 && stage.isStill()) return 0
     if (performance.now() > until) throw new Error(`it hangs: ${whoWaits(stage)}`)
-    await stage.stir(round === 0 ? 2 : 1)
-    const flights = stage.flights()
-    if (flights.length === 0) continue
+    if (flights.length === 0 || (round === 0 && flights.some((flight) => !flight.blocked))) continue
+    const landed = stage.landed()
     const pids = flights.map((flight) => flight.pid())
     const blocked = await control.blocked(pids, stage.sessions())
-    for (const flight of flights) flight.blocked = blocked.has(flight.pid())
+    await stage.stir(0)
+    if (stage.landed() !== landed) continue
+    for (const flight of flights) flight.blocked = blocked.has(flight.pid()) && flight.waits()
+    if (stage.isStill()) return flights.length
   }
-  const pids = stage.flights().map((flight) => flight.pid())
-  return { waiting: pids.length, circle: pids.length > 1 && (await control.deadlocked(pids)) }
 }
-
-/** The server finds its victim by itself; until then nothing else is granted, or a replay would differ. */
-async function whileDeadlocked({ stage, control }: Play, until: number): Promise<void> {
-  while (performance.now() < until) {
-    const pids = stage.flights().map((flight) => flight.pid())
-    if (pids.length < 2 || !(await control.deadlocked(pids))) {
-      await stage.stir(RETRIED_MS)
-      return
-    }
-    await stage.stir(10)
-  }
-  throw new Error(`a deadlock that the database does not resolve: ${whoWaits(stage)}`)
-}
-
-/** `Db.tx` rests for up to 20 ms, by the machine's clock, before it runs the victim's work again. */
-const RETRIED_MS = 40
 
 const whoWaits = (stage: Stage): string =>
   [

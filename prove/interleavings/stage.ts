@@ -23,7 +23,19 @@ export type Step = { readonly actor: Actor; readonly what: string; readonly go: 
 export type Timer = { readonly actor: Actor; readonly due_ms: number; readonly call: () => void }
 
 /** A statement that was let go and has not come back. */
-export type Flight = { readonly actor: Actor; readonly pid: () => number; blocked: boolean }
+export type Flight = {
+  readonly actor: Actor
+  readonly pid: () => number
+  /** Its session says that it waits for a lock, and has found no deadlock. */
+  readonly waits: () => boolean
+  /** Seen to wait for a lock. */
+  blocked: boolean
+  /** Stopped there. */
+  held: boolean
+}
+
+/** An open transaction. While nothing of it stands here, it is at work, or rests before it is tried again. */
+export type Transaction = { readonly end: () => void; standing: number }
 
 /** Everybody who acts in one schedule, and what each of them waits for. */
 export type Stage = {
@@ -42,10 +54,16 @@ export type Stage = {
   readonly advance: (ms: number) => void
   readonly clockOf: (actor: Actor) => Clock
   /** A statement leaves; the answer is called when it has come back. */
-  readonly depart: (actor: Actor, pid: () => number) => () => void
+  readonly depart: (actor: Actor, pid: () => number, waits: () => boolean) => () => void
+  readonly begin: (actor: Actor) => Transaction
   /** Something that is no step (a connection is made): nobody stands still meanwhile. Call the answer at its end. */
   readonly outside: () => () => void
   readonly flights: () => readonly Flight[]
+  /** How many statements have come back. */
+  readonly landed: () => number
+  /** A statement was the victim of a deadlock. */
+  readonly deadlock: () => void
+  readonly deadlocks: () => number
   /** Every session that has sent something. */
   readonly sessions: () => readonly number[]
   /** True when nobody can go on without being granted something. Ask after `stir`. */
@@ -59,8 +77,10 @@ export function openStage(): Stage {
   const news = openNews()
   const time = openTime()
   const flying = openFlights(news.tell)
+  const open = new Map<Transaction, Actor>()
   let steps: Step[] = []
   let away = 0
+  let deadlocks = 0
 
   const waits = (actor: Actor): boolean =>
     steps.some((step) => step.actor === actor) || flying.flights().some((flight) => flight.actor === actor)
@@ -87,6 +107,13 @@ export function openStage(): Stage {
       step.actor.granted += 1
       step.go()
     },
+    begin(actor) {
+      const one: Transaction = { standing: 0, end: () => void open.delete(one) }
+      open.set(one, actor)
+      return one
+    },
+    deadlock: () => void (deadlocks += 1),
+    deadlocks: () => deadlocks,
     outside() {
       away += 1
       return () => {
@@ -96,7 +123,8 @@ export function openStage(): Stage {
     },
     isStill: () =>
       away === 0 &&
-      flying.flights().every((flight) => flight.blocked) &&
+      flying.flights().every((flight) => flight.blocked || flight.held) &&
+      [...open].every(([one, actor]) => one.standing > 0 || actor.dead) &&
       actors.every((actor) => actor.done || actor.dead || actor.closed || waits(actor)),
   }
 }
@@ -138,20 +166,23 @@ function openTime(): Pick<Stage, 'timers' | 'fire' | 'now' | 'advance' | 'clockO
   }
 }
 
-function openFlights(tell: () => void): Pick<Stage, 'depart' | 'flights' | 'sessions'> {
+function openFlights(tell: () => void): Pick<Stage, 'depart' | 'flights' | 'landed' | 'sessions'> {
   const flights = new Set<Flight>()
   const sessions = new Set<number>()
+  let landed = 0
   return {
-    depart(actor, pid) {
-      const flight: Flight = { actor, pid, blocked: false }
+    depart(actor, pid, waits) {
+      const flight: Flight = { actor, pid, waits, blocked: false, held: false }
       flights.add(flight)
       sessions.add(pid())
       return () => {
         flights.delete(flight)
+        landed += 1
         tell()
       }
     },
     flights: () => [...flights],
+    landed: () => landed,
     sessions: () => [...sessions],
   }
 }

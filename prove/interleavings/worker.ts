@@ -1,4 +1,5 @@
 import { openDriver } from '../../src/payments/engine/driver.ts'
+import type { PaymentStore } from '../../src/payments/engine/ports.ts'
 import type { Driver } from '../../src/payments/index.ts'
 import { production } from '../../src/payments/production.ts'
 import type { Db } from '../../src/platform/db.ts'
@@ -9,10 +10,22 @@ import type { Actor } from './stage.ts'
 
 const log = openLog(process.env['TEST_LOG'] ?? 'silent')
 
+const { store } = production
+
+/** What is due at the same moment comes in the order in which pages are filled, which no seed decides. */
+const inOrder: PaymentStore = {
+  ...store,
+  takeDue: async (...asked) =>
+    (await store.takeDue(...asked)).toSorted((a, b) =>
+      a.batch_id === b.batch_id ? a.seq - b.seq : a.batch_id < b.batch_id ? -1 : 1,
+    ),
+}
+
 /** The product's own driver; only its clock is the stage's. */
 export const workerOf = (scene: Scene, db: Db, actor: Actor): Driver =>
   openDriver({
     ...production,
+    store: inOrder,
     clock: scene.stage.clockOf(actor),
     db,
     log,

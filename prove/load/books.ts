@@ -1,9 +1,9 @@
 import { checkAll } from '../../src/integrity/index.ts'
 import { sql, type Db } from '../../src/platform/db.ts'
+import type { Paid } from '../../test/harness/payments.ts'
+import { PAYER } from '../processes/lists.ts'
 import type { Verdict } from '../result.ts'
 import type { Upload } from './client.ts'
-
-export const PAYER = 'ACC-123456789'
 
 /** One list that some client wants paid: its payees are its own, so that the outside world's log tells whose they are. */
 export type List = { readonly key: string; readonly from: number; readonly lines: number }
@@ -42,18 +42,18 @@ export type Accepted = ReadonlyMap<string, { readonly list: List; readonly bulk_
 export type Judgement = { readonly verdict: Verdict; readonly wrong: readonly string[] }
 
 /**
- * Judges a campaign without injected faults by what the outside world says it paid. Twice: a payee who was paid more
+ * Judges a campaign without injected faults by what the outside world says it paid, its `log`. Twice: a payee who was paid more
  * than once, or a list with two batches. Lost: an acknowledged list without its batch, or a payee of one who was not
  * paid exactly what the list says, or anybody who is in none. Stuck: a batch that is not COMPLETED.
  */
-export async function judge(db: Db, control: string, accepted: Accepted): Promise<Judgement> {
+export async function judge(db: Db, log: readonly Paid[], accepted: Accepted): Promise<Judgement> {
   const wrong: string[] = []
   const count = { twice: 0, lost: 0, stuck: 0 }
   const note = (what: keyof typeof count, why: string): void => {
     count[what] += 1
     if (count[what] <= 20) wrong.push(`${what}: ${why}`)
   }
-  const paid = await timesPaid(control, (party, amount) => note('lost', `${party} was paid ${amount}`))
+  const paid = timesPaid(log, (party, amount) => note('lost', `${party} was paid ${amount}`))
   const batches = new Map((await batchesOf(db)).map((batch) => [batch.bulk_id, batch.state] as const))
   for (const { list, bulk_id } of accepted.values()) {
     const state = batches.get(bulk_id)
@@ -77,26 +77,16 @@ export async function judge(db: Db, control: string, accepted: Accepted): Promis
 const batchesOf = (db: Db): Promise<{ bulk_id: string; state: string }[]> =>
   db.many(sql`select bulk_id, state from bulk_public_batches`)
 
-type Page = {
-  readonly payments: readonly { party: string; amount: number; operation: string }[]
-  readonly next: string | null
-}
-
-/** How often each payee was paid, by the simulators' own log. */
-async function timesPaid(
-  control: string,
+/** How often each payee was paid. */
+function timesPaid(
+  log: readonly Paid[],
   otherAmount: (party: string, amount: number) => void,
-): Promise<Map<number, number>> {
+): Map<number, number> {
   const times = new Map<number, number>()
-  for (let next: string | null = '0'; next !== null;) {
-    const answer = await fetch(`${control}/_sim/paid?rail=mojaloop&since=${next}`)
-    const page = (await answer.json()) as Page
-    for (const { party, amount, operation } of page.payments) {
-      const i = indexOf(party)
-      if (operation !== 'payout' || amount !== amountOf(i)) otherAmount(party, amount)
-      times.set(i, (times.get(i) ?? 0) + 1)
-    }
-    next = page.payments.length === 0 ? null : page.next
+  for (const { party, amount } of log) {
+    const i = indexOf(party)
+    if (amount !== amountOf(i)) otherAmount(party, amount)
+    times.set(i, (times.get(i) ?? 0) + 1)
   }
   return times
 }

@@ -1,4 +1,4 @@
-import { connect, createServer } from 'node:net'
+import { openTcpProxy, withPort } from '../../test/harness/tcp-proxy.ts'
 
 /** One worker's time at the rail: from its first to its last request before another was heard. */
 export type Spell = { readonly who: string; readonly from: number; until: number; requests: number }
@@ -15,7 +15,6 @@ export type Ear = {
 
 /** Listens in on the way to the rail: bytes pass as they are, and what looks like the head of a request is counted. */
 export function openEar(adapter: string): Ear {
-  const { hostname, port } = new URL(adapter)
   const heard: { readonly who: string; readonly at: number }[] = []
   const closing: (() => Promise<unknown>)[] = []
   const hear = (who: string, chunk: Buffer): void => {
@@ -24,17 +23,13 @@ export function openEar(adapter: string): Ear {
   }
   return {
     open: async (who) => {
-      const server = createServer((socket) => {
-        const rail = connect({ host: hostname, port: Number(port) })
-        socket.on('data', (chunk: Buffer) => hear(who, chunk))
-        for (const end of [socket, rail]) end.on('error', () => void (socket.destroy(), rail.destroy()))
-        socket.pipe(rail).pipe(socket)
-        closing.push(async () => void (socket.destroy(), rail.destroy()))
+      const proxy = await openTcpProxy({ target: () => adapter }, (worker, rail) => {
+        worker.on('data', (chunk: Buffer) => hear(who, chunk))
+        worker.pipe(rail).pipe(worker)
+        return undefined
       })
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-      closing.push(async () => void server.close())
-      const address = server.address()
-      return `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`
+      closing.push(proxy.close)
+      return withPort(adapter, proxy.port)
     },
     spells: () => {
       const spells: Spell[] = []

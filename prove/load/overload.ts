@@ -156,7 +156,7 @@ type Run = { readonly seed: number; readonly started: number; readonly figures: 
 async function verdictOf(inner: Inner, { seed, started, figures }: Run): Promise<Result> {
   const { site, accepted, wrong } = inner
   await drained(inner)
-  const { verdict, wrong: found } = await judge(site.db, site.outside.base(), accepted)
+  const { verdict, wrong: found } = await judge(site.db, await site.outside.paid(), accepted)
   const spooled = site.spooled()
   if (spooled > 0) wrong.push(`${spooled} uploads lie in the spool`)
   const { n } = await site.db.one<{ n: bigint }>(sql`

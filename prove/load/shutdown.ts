@@ -216,7 +216,7 @@ type Run = Times & { readonly seed: number; readonly run: number; readonly start
 
 async function resultOf(inner: Inner, { seed, run, started, exits, taken }: Run): Promise<Result> {
   const { site, accepted, counts, wrong } = inner
-  const { verdict, wrong: found } = await judge(site.db, site.outside.base(), accepted)
+  const { verdict, wrong: found } = await judge(site.db, await site.outside.paid(), accepted)
   const { n } = await site.db.one<{ n: bigint }>(sql`select count(*) as n from payments_evidence`)
   return {
     campaign: 'shutdown',

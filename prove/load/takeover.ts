@@ -67,7 +67,7 @@ export const takeover: Campaign = async ({ seed, runs, seconds = Number.POSITIVE
       pair.wrong.push(
         `the rail heard ${spells.map((spell) => `${spell.who} (${spell.requests})`).join(', ')}`,
       )
-    const result = await judge(site.db, site.outside.base(), pair.accepted)
+    const result = await judge(site.db, await site.outside.paid(), pair.accepted)
     return {
       campaign: 'takeover',
       seed,

@@ -1,9 +1,11 @@
-import { createServer, connect, type Server, type Socket } from 'node:net'
+import { createServer, connect, type Socket } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import { CommitUnknown, openDb, sql } from '../../src/platform/db.ts'
 import { sha256 } from '../../src/platform/ids.ts'
 import { freshDatabase } from '../../test/harness/database.ts'
+import { listen } from '../../test/harness/listen.ts'
 import { seeded } from '../../test/harness/seed.ts'
+import { withPort } from '../../test/harness/tcp-proxy.ts'
 import { until } from '../../test/harness/wait.ts'
 import { openProxy, type Fate, type Proxy } from './proxy.ts'
 
@@ -15,7 +17,7 @@ async function openEcho(): Promise<{
 }> {
   let got = ''
   let closed = 0
-  const server: Server = createServer((socket) => {
+  const server = createServer((socket) => {
     socket.on('data', (chunk: Buffer) => {
       got += chunk.toString()
       socket.write(chunk)
@@ -23,11 +25,9 @@ async function openEcho(): Promise<{
     socket.on('error', () => undefined)
     socket.on('close', () => (closed += 1))
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const port = await listen(server)
   onTestFinished(() => void server.close())
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return { port: address.port, got: () => got, closed: () => closed }
+  return { port, got: () => got, closed: () => closed }
 }
 
 type Client = { readonly socket: Socket; readonly got: () => string; readonly error: () => string }
@@ -43,7 +43,7 @@ function openClient(port: number): Client {
 }
 
 async function openBefore(port: number, fate?: Fate): Promise<Proxy> {
-  const proxy = await openProxy(() => ({ host: '127.0.0.1', port }), seeded('proxy').random)
+  const proxy = await openProxy(() => `tcp://127.0.0.1:${port}`, seeded('proxy').random)
   onTestFinished(() => proxy.close())
   proxy.setWeather(fate && (() => fate))
   return proxy
@@ -122,9 +122,7 @@ test('while it is down connections are refused and those that were there are gon
 test('the reply to the second COMMIT is lost: the server has committed, and the client cannot know', async () => {
   const { url, db } = await freshDatabase()
   const proxy = await openBefore(Number(new URL(url).port), { lose_commit: 2 })
-  const through = new URL(url)
-  through.port = String(proxy.port)
-  const lossy = openDb({ url: through.href, max: 1 })
+  const lossy = openDb({ url: withPort(url, proxy.port), max: 1 })
   onTestFinished(() => lossy.end())
   const insert = (key: string): Promise<number> =>
     lossy.tx((tx) =>

@@ -1,5 +1,6 @@
-import { connect, createServer, type Server, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
+import { openTcpProxy, type End } from '../../test/harness/tcp-proxy.ts'
 
 /**
  * What happens to one connection. All of it is drawn when the connection is made, so that a seed gives the same fates in
@@ -47,78 +48,52 @@ export type Proxy = {
 }
 
 type Inner = {
-  readonly target: () => { readonly host: string; readonly port: number }
   readonly random: () => number
   readonly counts: Record<ProxyFault, number>
-  readonly links: Set<Link>
   draw: (() => Fate) | undefined
   down: boolean
 }
 
-/** Resets both ends at once. */
-type Link = { readonly reset: () => void }
-
 /**
- * A TCP proxy on a free port of 127.0.0.1 before one server, which may move (`target` is asked at each connection).
- * It knows one thing of one protocol: how PostgreSQL answers a COMMIT.
+ * A TCP proxy on a free port of 127.0.0.1 before one server, which may move (the address `target` is asked at each
+ * connection). It knows one thing of one protocol: how PostgreSQL answers a COMMIT.
  */
-export async function openProxy(target: Inner['target'], random: () => number): Promise<Proxy> {
+export async function openProxy(target: () => string, random: () => number): Promise<Proxy> {
   const counts = Object.fromEntries(proxyFaults.map((kind) => [kind, 0])) as Record<ProxyFault, number>
-  const inner: Inner = { target, random, counts, links: new Set(), draw: undefined, down: false }
-  const server = createServer({ noDelay: true, allowHalfOpen: true }, (client) => accept(inner, client))
-  const port = await listen(server)
-  const resetAll = (): void => {
-    for (const link of inner.links) link.reset()
-  }
+  const inner: Inner = { random, counts, draw: undefined, down: false }
+  const proxy = await openTcpProxy({ target, half_open: true }, (client, server) =>
+    carry(inner, client, server),
+  )
   return {
-    port,
+    port: proxy.port,
     setWeather: (draw) => void (inner.draw = draw),
     setDown: (down) => {
       inner.down = down
-      if (down) resetAll()
+      if (down) proxy.reset()
     },
     injected: () => ({ ...counts }),
-    connections: () => inner.links.size,
-    close: async () => {
-      const closed = new Promise((resolve) => server.close(resolve))
-      resetAll()
-      await closed
-    },
+    connections: proxy.links,
+    close: proxy.close,
   }
 }
 
-async function listen(server: Server): Promise<number> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', resolve)
-  })
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('expected an address with a port')
-  return address.port
-}
-
-function accept(inner: Inner, client: Socket): void {
-  const { counts, links } = inner
-  client.on('error', () => undefined) // 'close' follows, and tells the other end
+function carry(inner: Inner, client: Socket, upstream: Socket): ((closed: End) => void) | undefined {
+  const { counts } = inner
+  const reset = (): void => {
+    client.resetAndDestroy()
+    upstream.resetAndDestroy()
+  }
   if (inner.down) {
     counts['link refused'] += 1
-    return void client.resetAndDestroy()
+    reset()
+    return undefined
   }
   const fate = inner.draw?.() ?? {}
-  const upstream = connect({ ...inner.target(), noDelay: true, allowHalfOpen: true })
-  upstream.on('error', () => undefined)
   const state = { stalled: false }
   const timers: NodeJS.Timeout[] = []
-  const link: Link = {
-    reset: () => {
-      client.resetAndDestroy()
-      upstream.resetAndDestroy()
-    },
-  }
-  links.add(link)
   const strike = (kind: ProxyFault): undefined => {
     counts[kind] += 1
-    link.reset()
+    reset()
   }
   if (fate.reset_after_ms !== undefined)
     timers.push(setTimeout(() => strike('link reset'), fate.reset_after_ms))
@@ -130,7 +105,7 @@ function accept(inner: Inner, client: Socket): void {
         client.pause()
         upstream.pause()
         // A paused socket does not see that the other side has gone: it is the same for both ends.
-        timers.push(setTimeout(link.reset, fate.lingers_ms ?? 5_000))
+        timers.push(setTimeout(reset, fate.lingers_ms ?? 5_000))
       }, fate.stall_after_ms),
     )
   if (fate.latency_ms !== undefined) counts['link slow'] += 1
@@ -149,15 +124,14 @@ function accept(inner: Inner, client: Socket): void {
   )
   const answered = pump(inner, fate, upstream, client, unlessStalled(readAnswers(fate, strike)))
   let open = 2
-  const gone = async (other: Socket, passed: () => Promise<void>): Promise<void> => {
-    await passed() // what was on its way when one end closed still arrives
-    if (!state.stalled) other.destroySoon()
-    if (--open > 0) return
-    for (const timer of timers) clearTimeout(timer)
-    links.delete(link)
+  return (closed) => {
+    const [other, passed] = closed === 'client' ? [upstream, sent] : [client, answered]
+    // What was on its way when one end closed still arrives.
+    void passed().then(() => {
+      if (!state.stalled) other.destroySoon()
+    })
+    if (--open === 0) for (const timer of timers) clearTimeout(timer)
   }
-  client.once('close', () => void gone(upstream, sent))
-  upstream.once('close', () => void gone(client, answered))
 }
 
 /** Looks at a chunk before it is passed on; swallows it by answering nothing. */

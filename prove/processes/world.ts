@@ -10,7 +10,9 @@ import { openDb, sql, type Db } from '../../src/platform/db.ts'
 import { migrate } from '../../src/platform/migrate.ts'
 import { startPostgres, type Postgres } from '../../src/platform/postgres/index.ts'
 import { killRunning } from '../../test/harness/child.ts'
+import { listen } from '../../test/harness/listen.ts'
 import { freePort, randomOf } from '../../test/harness/seed.ts'
+import { withPort } from '../../test/harness/tcp-proxy.ts'
 import { SILENT, type Due } from './lists.ts'
 import { openMembers, QUICK, type Api, type Env, type Member, type Members, type Outside } from './members.ts'
 import { openProxy, type Proxy } from './proxy.ts'
@@ -111,9 +113,7 @@ async function furnish({ closing, ...given }: Empty): Promise<World> {
   const lease_s = await chooseLease(members)
   say(`leases of ${lease_s} s, ${RATE_PER_S} calls a second`)
   const random = (part: string): (() => number) => randomOf(seed, part)
-  const server: Address = () => ({ host: '127.0.0.1', port: portOf(postgres.url) })
-  const adapter: Address = () => ({ host: '127.0.0.1', port: outside.sdk_port() })
-  const proxies = await openProxies(server, adapter, random)
+  const proxies = await openProxies(postgres.url, outside, random)
   for (const proxy of Object.values(proxies)) closing.push(proxy.close)
   const webhooks: World['webhooks'] = new Map()
   const hooks = await openHooks(webhooks)
@@ -156,16 +156,14 @@ async function furnish({ closing, ...given }: Empty): Promise<World> {
   return world
 }
 
-type Address = () => { readonly host: string; readonly port: number }
-
 const openProxies = async (
-  server: Address,
-  adapter: Address,
+  database: string,
+  outside: Outside,
   random: World['random'],
 ): Promise<World['proxies']> => ({
-  db_worker: await openProxy(server, random('worker links')),
-  db_api: await openProxy(server, random('api links')),
-  rail: await openProxy(adapter, random('rail links')),
+  db_worker: await openProxy(() => database, random('worker links')),
+  db_api: await openProxy(() => database, random('api links')),
+  rail: await openProxy(outside.adapter, random('rail links')),
 })
 
 /**
@@ -177,14 +175,6 @@ async function chooseLease(members: Members): Promise<number> {
   await members.learnToStart()
   const start_s = (performance.now() - began) / 1_000
   return Math.round(Math.min(5, Math.max(0.6, start_s * 0.6)) * 10) / 10
-}
-
-const portOf = (url: string): number => Number(new URL(url).port)
-
-function withPort(url: string, port: number): string {
-  const through = new URL(url)
-  through.port = String(port)
-  return through.href
 }
 
 /** The demo's accounts, and one that other institutions pay. */
@@ -213,10 +203,7 @@ async function openHooks(webhooks: World['webhooks']): Promise<{ server: Server;
     webhooks.set(key, ids.add(String(request.headers['webhook-id'])))
     request.resume().on('end', () => reply.writeHead(204).end())
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('expected an address with a port')
-  return { server, port: address.port }
+  return { server, port: await listen(server) }
 }
 
 /** How many lines were never asked about, or wait for a new attempt. The database may be away: then `undefined`. */

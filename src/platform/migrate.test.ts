@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, inject, test } from 'vitest'
 import { ask } from '../../test/harness/home.ts'
-import { databaseUrl } from '../../test/harness/global.ts'
+import { databaseUrl } from '../../test/harness/clones.ts'
 import { freshDatabase } from '../../test/harness/database.ts'
 import { migrate } from './migrate.ts'
 

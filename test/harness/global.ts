@@ -1,19 +1,15 @@
-import { randomBytes } from 'node:crypto'
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import pg from 'pg'
 import type { TestProject } from 'vitest/node'
-import { migrate } from '../../src/platform/migrate.ts'
 import { startPostgres } from '../../src/platform/postgres/index.ts'
-
-/** What every test file is given: the server, and the database that fresh ones are cloned from. */
-export type TestServer = { readonly url: string; readonly template: string }
+import { dropAll, FORGETFUL, makeTemplate, type CloneSource } from './clones.ts'
 
 declare module 'vitest' {
   // Vitest reads the types of `inject` from this interface.
   interface ProvidedContext {
-    server: TestServer
+    /** What every test file is given. */
+    server: CloneSource
   }
 }
 
@@ -21,54 +17,18 @@ declare module 'vitest' {
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const given = process.env['TEST_DATABASE_URL']
   const server = given === undefined ? await startOwn() : { url: given, stop: async () => undefined }
-  const template = `cauri_template_${randomBytes(6).toString('hex')}`
-  try {
-    await onServer(server.url, `create database ${template}`)
-    await migrate(databaseUrl(server.url, template))
-  } catch (error) {
-    await dropAll(server.url, template)
+  const source = await makeTemplate(server.url, 'cauri_template').catch(async (error: unknown) => {
     await server.stop()
     throw error
-  }
-  project.provide('server', { url: server.url, template })
+  })
+  project.provide('server', source)
   return async () => {
-    if (given !== undefined) await dropAll(server.url, template)
+    if (given !== undefined) await dropAll(source)
     await server.stop()
   }
-}
-
-/** The same server, another database. */
-export function databaseUrl(url: string, database: string): string {
-  const other = new URL(url)
-  other.pathname = `/${database}`
-  return other.href
-}
-
-async function onServer(url: string, statement: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  try {
-    await client.query(statement)
-  } finally {
-    await client.end()
-  }
-}
-
-/** Clones are named after their template: one that its own file could not drop goes here. */
-async function dropAll(url: string, template: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  const { rows } = await client.query<{ datname: string }>(
-    `select datname from pg_database where starts_with(datname, $1)`,
-    [template],
-  )
-  for (const { datname } of rows) await client.query(`drop database if exists ${datname} with (force)`)
-  await client.end()
 }
 
 const PREFIX = 'cauri-tests-'
-/** Durability is what production and the postgres tests have; these databases live for one run. */
-const FORGETFUL = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }
 
 async function startOwn(): Promise<{ readonly url: string; readonly stop: () => Promise<void> }> {
   clearAbandoned()

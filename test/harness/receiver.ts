@@ -1,5 +1,6 @@
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http'
 import { afterAll } from 'vitest'
+import { listen } from './listen.ts'
 
 export type Received = {
   readonly path: string
@@ -26,11 +27,9 @@ export async function openReceiver(
       answer(received.length, reply)
     })
   })
-  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
+  const port = await listen(server)
   afterAllClose(() => server.close().closeAllConnections())
-  const address = server.address()
-  if (typeof address !== 'object' || address === null) throw new Error('expected an address with a port')
-  return { url: `http://127.0.0.1:${address.port}/hook`, port: address.port, received }
+  return { url: `http://127.0.0.1:${port}/hook`, port, received }
 }
 
 const single = (headers: IncomingHttpHeaders): Record<string, string> =>

@@ -1,4 +1,5 @@
 import { createServer } from 'node:net'
+import { listen } from './listen.ts'
 
 export type Seeded = {
   readonly seed: number
@@ -41,12 +42,7 @@ function hash(text: string): number {
 /** A port of 127.0.0.1 that is free now. */
 export async function freePort(): Promise<number> {
   const server = createServer()
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', resolve)
-  })
-  const address = server.address()
+  const port = await listen(server)
   await new Promise((resolve) => server.close(resolve))
-  if (typeof address !== 'object' || !address) throw new Error('expected an address with a port')
-  return address.port
+  return port
 }

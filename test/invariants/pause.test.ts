@@ -101,7 +101,10 @@ test('one check at a time: while one runs, another is refused', async () => {
   })
   await until('the lock is held', async () => {
     const { n } = await server.db.one<{ n: bigint }>(
-      sql`select count(*) as n from pg_locks where locktype = 'advisory' and objid = ${0x68_65_63_6b}::bigint::oid`,
+      // Other test files' databases are on the same server, and their checks hold a lock of the same number.
+      sql`
+        select count(*) as n from pg_locks l join pg_database d on d.oid = l.database
+        where d.datname = current_database() and locktype = 'advisory' and objid = ${0x68_65_63_6b}::bigint::oid`,
     )
     return n > 0n
   })

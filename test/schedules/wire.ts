@@ -1,5 +1,5 @@
-import { connect, createServer, type Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
+import { openTcpProxy } from '../harness/tcp-proxy.ts'
 
 /** The network between a worker and the scheme adapter: it can stand still in either direction, or swallow. */
 export type Wire = {
@@ -25,15 +25,13 @@ const ANSWER = /HTTP\/1\.1 \d{3} /g
 
 /** A TCP proxy before the adapter on `target`. Lives as long as its test. */
 export async function openWire(target: number): Promise<Wire> {
-  const sockets = new Set<Socket>()
   let held: { readonly requests: boolean; readonly answers: boolean } = { requests: false, answers: false }
   let waiting: (() => void)[] = []
   let orders = 0
   let left = Number.POSITIVE_INFINITY
   let told = (): void => undefined
   let [flying, most] = [0, 0]
-  const server = createServer((worker) => {
-    const adapter = connect(target, '127.0.0.1')
+  const proxy = await openTcpProxy({ target: () => `http://127.0.0.1:${target}` }, (worker, adapter) => {
     worker.on('data', (chunk: Buffer) => {
       const many = [...chunk.toString('latin1').matchAll(ORDER)].length
       orders += many
@@ -50,28 +48,15 @@ export async function openWire(target: number): Promise<Wire> {
       if (held.answers) waiting.push(() => worker.write(chunk))
       else worker.write(chunk)
     })
-    for (const [one, other] of [
-      [worker, adapter],
-      [adapter, worker],
-    ] as const) {
-      sockets.add(one)
-      one.on('error', () => undefined)
-      one.on('close', () => {
-        sockets.delete(one)
-        // What a worker wrote before it hung up is on its way all the same.
-        if (one === adapter || !held.requests) other.destroy()
-      })
+    return (closed) => {
+      // What a worker wrote before it hung up is on its way all the same.
+      if (closed === 'client' && !held.requests) adapter.destroySoon()
+      if (closed === 'server') worker.destroySoon()
     }
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('expected an address with a port')
-  onTestFinished(() => {
-    for (const socket of sockets) socket.destroy()
-    server.close()
-  })
+  onTestFinished(proxy.close)
   return {
-    port: address.port,
+    port: proxy.port,
     orders: () => orders,
     most: () => most,
     holdRequests: () => void (held = { ...held, requests: true }),
