@@ -21,6 +21,8 @@ const report = reportOf({
 })
 const BEGIN = '<!-- bench: written by npm run bench -- --record -->'
 const END = '<!-- bench: end -->'
+const PARTS = '<!-- bench parts: written by npm run bench -- … --record -->'
+const PARTS_END = '<!-- bench parts: end -->'
 
 test('a run says where it was made', () => {
   expect(report.node).toBe(process.versions.node)
@@ -29,20 +31,29 @@ test('a run says where it was made', () => {
   expect(report.load_after).toHaveLength(3)
 })
 
+const page = `# Title\n\n${BEGIN}\n\nold\n\n${END}\n\nBetween.\n\n${PARTS}\n\nolder\n\n${PARTS_END}\n\nAfter.\n`
+
 test('the table goes between its marks, in place of the one before, and nowhere else', () => {
-  const page = `# Title\n\n${BEGIN}\n\nold\n\n${END}\n\nAfter.\n`
-  const once = recorded(page, report)
+  const once = recorded(page, report, 'whole')
   expect(once).toContain('| G1  | bulk   | 2 /s     | 4 /s  | 0.50  |     | for information |')
   expect(once).toContain('load 0.50 1.00 2.00 before')
   expect(once).not.toContain('old')
   expect(once.startsWith(`# Title\n\n${BEGIN}\n\n\`npm run bench\``)).toBe(true)
-  expect(once.endsWith(`\n\n${END}\n\nAfter.\n`)).toBe(true)
-  expect(recorded(once, report)).toBe(once)
+  expect(once.endsWith(`\n\n${PARTS}\n\nNone.\n\n${PARTS_END}\n\nAfter.\n`)).toBe(true)
+  expect(recorded(once, report, 'whole')).toBe(once)
+})
+
+test('parts that are run again leave the whole run where it is', () => {
+  const once = recorded(page, report, 'parts')
+  expect(
+    once.startsWith(`# Title\n\n${BEGIN}\n\nold\n\n${END}\n\nBetween.\n\n${PARTS}\n\n\`npm run bench\``),
+  ).toBe(true)
+  expect(once).not.toContain('older')
 })
 
 test.each([['# none'], [`${END}\n${BEGIN}`], [BEGIN]])(
   'a page without a place for it is refused: %s',
   (page) => {
-    expect(() => recorded(page, report)).toThrow('no place')
+    expect(() => recorded(page, report, 'whole')).toThrow('no place')
   },
 )

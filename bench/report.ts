@@ -69,20 +69,31 @@ export const aboutRun = (report: Report): string =>
   `load ${loads(report.load_before)} before and ${loads(report.load_after)} after, ` +
   `${report.commit === null ? '' : `commit ${report.commit}, `}${report.minutes.toFixed(0)} minutes`
 
-const BEGIN = '<!-- bench: written by npm run bench -- --record -->'
-const END = '<!-- bench: end -->'
+/** The two places of the page: the last whole run, and the parts that were run again since. */
+const PLACES = {
+  whole: ['<!-- bench: written by npm run bench -- --record -->', '<!-- bench: end -->'],
+  parts: ['<!-- bench parts: written by npm run bench -- … --record -->', '<!-- bench parts: end -->'],
+} as const
+export type Place = keyof typeof PLACES
 
-/** The page with this run's table between its two marks. Throws when the marks are not there, once each and in order. */
-export function recorded(page: string, report: Report): string {
-  const from = page.indexOf(BEGIN)
-  const to = page.indexOf(END)
-  if (from < 0 || to < from) throw new Error(`the page has no place for the table: ${BEGIN} … ${END}`)
+/** The page with a text between the two marks of a place. Throws when the marks are not there, once each and in order. */
+function withText(page: string, place: Place, text: string): string {
+  const [begin, end] = PLACES[place]
+  const from = page.indexOf(begin)
+  const to = page.indexOf(end)
+  if (from < 0 || to < from) throw new Error(`the page has no place for the table: ${begin} … ${end}`)
+  return `${page.slice(0, from)}${begin}\n\n${text}\n\n${page.slice(to)}`
+}
+
+/** The page with this run's table in its place. A whole run leaves nothing to be said of parts. */
+export function recorded(page: string, report: Report, place: Place): string {
   const text = `\`${report.command}\`, ${aboutRun(report)}.\n\n${markdownTable(report.figures)}`
-  return `${page.slice(0, from)}${BEGIN}\n\n${text}\n\n${page.slice(to)}`
+  if (place === 'parts') return withText(page, 'parts', text)
+  return withText(withText(page, 'whole', text), 'parts', 'None.')
 }
 
 /** Writes this run's table into docs/performance.md. */
-export function record(report: Report): void {
+export function record(report: Report, place: Place): void {
   const path = join(import.meta.dirname, '../docs/performance.md')
-  writeFileSync(path, recorded(readFileSync(path, 'utf8'), report))
+  writeFileSync(path, recorded(readFileSync(path, 'utf8'), report, place))
 }

@@ -14,7 +14,7 @@ const result = (more: Partial<Result> = {}): Result => ({
   seconds: 60.4,
   faults: { 'worker: frozen': 2, 'rail: killed': 1 },
   covered: { 'claim.committed (calm)': 1 },
-  figures: { kills: 300, 'kills a minute': 12.5 },
+  figures: { kills: 300, 'kills a minute': 12.5, seeds_per_s: 900, stopped_max_ms: 700 },
   verdict: { twice: 0, lost: 0, stuck: 0, invariants: 0 },
   wrong: [],
   ...more,
@@ -33,7 +33,7 @@ test('runs are kept in order, each with its day and command, and a campaign’s 
     seed: 8,
     runs: 200,
     faults: { 'worker: frozen': 3 },
-    figures: { kills: 200, 'kills a minute': 10 },
+    figures: { kills: 200, 'kills a minute': 10, seeds_per_s: 700, stopped_max_ms: 650 },
     verdict: { twice: 0, lost: 1, stuck: 0, invariants: 0 },
     wrong: ['lost: a line'],
   })
@@ -48,7 +48,7 @@ test('runs are kept in order, each with its day and command, and a campaign’s 
     runs: 500,
     faults: { 'worker: frozen': 5, 'rail: killed': 1 },
     covered: { 'claim.committed (calm)': 2 },
-    figures: { kills: 500, 'kills a minute': 10 },
+    figures: { kills: 500, 'kills a minute': 10, seeds_per_s: 700, stopped_max_ms: 700 },
     verdict: { twice: 0, lost: 1, stuck: 0, invariants: 0 },
     wrong: 1,
   })

@@ -34,7 +34,7 @@ export function readRecord(path: string): Kept[] {
   return runs
 }
 
-/** The runs of one campaign added up. Rates (`… a minute`) and counts of kinds are not sums: the last run's stand. */
+/** The runs of one campaign added up; of figures that are not sums, the worst or the last run's stands. */
 export function totalOf(runs: readonly Kept[]): Totals {
   const verdict = { twice: 0, lost: 0, stuck: 0, invariants: 0 }
   for (const run of runs)
@@ -47,16 +47,24 @@ export function totalOf(runs: readonly Kept[]): Totals {
     seconds: runs.reduce((all, run) => all + run.seconds, 0),
     faults,
     covered: sum(runs.map((run) => run.covered)),
-    figures: { ...sum(runs.map((run) => run.figures)), ...notSums(runs.at(-1)?.figures ?? {}) },
+    figures: { ...sum(runs.map((run) => run.figures)), ...notSums(runs.map((run) => run.figures)) },
     verdict,
     wrong: runs.reduce((all, run) => all + run.wrong.length, 0),
   }
 }
 
-const NOT_SUMS = /a minute|a second|^crash points/
+/** The longest that was seen. */
+const WORST = /_max_ms$/
+/** Rates, limits and counts of kinds. */
+const LAST = /a minute|a second|_per_s$|_ms$|^crash points/
 
-const notSums = (figures: Result['figures']): Record<string, number> =>
-  Object.fromEntries(Object.entries(figures).filter(([name]) => NOT_SUMS.test(name)))
+function notSums(runs: readonly Result['figures'][]): Record<string, number> {
+  const found: Record<string, number> = {}
+  for (const [name, value] of runs.flatMap((figures) => Object.entries(figures)))
+    if (WORST.test(name)) found[name] = Math.max(found[name] ?? value, value)
+    else if (LAST.test(name)) found[name] = value
+  return found
+}
 
 function sum(all: readonly Readonly<Record<string, number>>[]): Record<string, number> {
   const total: Record<string, number> = {}

@@ -80,18 +80,30 @@ export const countHistory = async (db: Reader, f: HistoryFilter): Promise<number
     ).n,
   )
 
-/** Lines in their order, after a sequence number. */
-export const selectLines = (
+/** The last number that a line may have. */
+const LAST_SEQ = 2_147_483_647
+
+/**
+ * Lines in their order, after a sequence number. Numbers have no gaps, so a page of all lines is a closed range of
+ * them: with an open one, PostgreSQL sorts a whole list that it has no statistics of yet, a second for a million.
+ */
+export function selectLines(
   db: Reader,
   batch: bigint,
-  page: { readonly after: number; readonly limit: number; readonly status: LineState | null },
-): Promise<BulkLine[]> =>
-  db.many(sql`
+  {
+    after,
+    limit,
+    status,
+  }: { readonly after: number; readonly limit: number; readonly status: LineState | null },
+): Promise<BulkLine[]> {
+  const to = status === null ? Math.min(after + limit, LAST_SEQ) : LAST_SEQ
+  return db.many(sql`
     select batch_id, seq, transfer_id, amount, fee, currency, attempt, party_type, party_identifier, payee_name, status,
       fulfilment, completed_at, error_code, error_message, extra
     from payments_public_lines
-    where batch_id = ${batch} and seq > ${page.after} and (${page.status}::text is null or status = ${page.status})
-    order by seq limit ${page.limit}`)
+    where batch_id = ${batch} and seq > ${after} and seq <= ${to} and (${status}::text is null or status = ${status})
+    order by seq limit ${limit}`)
+}
 
 /** Where the line holds its id the unique index finds it; only failed and cancelled ones need a look at the batch. */
 export async function findLine(

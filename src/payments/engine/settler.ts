@@ -18,6 +18,8 @@ export type Settler = {
 
 const SET_SIZE = 1_000
 const SET_PAUSE_MS = 50
+/** A quote holds up its call: it waits only for those that come with it. */
+const QUOTE_PAUSE_MS = 5
 /** Not even a review could be written down: the line is tried again after this. */
 const LATER_MS = 30_000
 
@@ -25,21 +27,25 @@ export function openSettler(deps: SettlerDeps): Settler {
   const { clock } = deps
   let waiting: Waiting[] = []
   let settling = 0
-  let timer: (() => void) | undefined
+  let timer: { readonly stop: () => void; readonly pause_ms: number } | undefined
   let running: Promise<void> | undefined
   const finished = openFinished()
 
   const start = (): void => {
-    timer?.()
+    timer?.stop()
     timer = undefined
     running ??= run().finally(() => {
       running = undefined
-      if (waiting.length > 0) schedule()
+      if (waiting.length > 0) schedule(waiting.some(isQuote))
     })
   }
-  const schedule = (): void => {
+  const schedule = (soon: boolean): void => {
+    const pause_ms = soon ? QUOTE_PAUSE_MS : SET_PAUSE_MS
     if (waiting.length >= SET_SIZE) start()
-    else timer ??= clock.after(SET_PAUSE_MS, start)
+    else if (timer === undefined || timer.pause_ms > pause_ms) {
+      timer?.stop()
+      timer = { stop: clock.after(pause_ms, start), pause_ms }
+    }
   }
   const run = async (): Promise<void> => {
     while (waiting.length > 0) {
@@ -54,7 +60,7 @@ export function openSettler(deps: SettlerDeps): Settler {
   }
   const push = (item: Waiting): void => {
     waiting.push(item)
-    schedule()
+    schedule(isQuote(item))
   }
   return {
     add: (outcome, token, range, onSettled) => push({ outcome, token, range, onSettled }),
@@ -71,6 +77,8 @@ export function openSettler(deps: SettlerDeps): Settler {
     },
   }
 }
+
+const isQuote = ({ outcome }: Waiting): boolean => outcome.word === 'QUOTED'
 
 /** One token, and at most one outcome per line, in a set: the second waits for the next one. */
 function takeSet(waiting: readonly Waiting[]): { set: Waiting[]; left: Waiting[] } {
