@@ -81,11 +81,20 @@ async function backendPid({ db }: World, random: () => number): Promise<number> 
   return 0
 }
 
+/** False when it has ended by itself since it was looked up, as the sessions of whoever dies do. */
+function kill(pid: number): boolean {
+  try {
+    return process.kill(pid, 'SIGKILL')
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ESRCH') return false
+    throw error
+  }
+}
+
 /** SIGKILL, and the wait until it serves again: the embedded server is started again by whoever holds its handle. */
 async function killPostgres(world: World, pid: number, kind: string): Promise<void> {
-  if (pid === 0) return
+  if (pid === 0 || !kill(pid)) return
   world.postgresAway += 1
-  process.kill(pid, 'SIGKILL')
   world.tally.count(kind)
   world.tally.add('postgres kills', 1)
   await pause(50)
