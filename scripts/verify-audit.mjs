@@ -50,7 +50,8 @@ function readKey(line) {
   return { name, id, key: createPublicKey({ key: der, format: 'der', type: 'spki' }) }
 }
 
-const NOTE = /^(([^\s+]+)\n(0|[1-9]\d{0,15})\n([A-Za-z0-9+/]{43}=)\n)\n((?:— [^\s+]+ [A-Za-z0-9+/]+={0,2}\n)+)$/
+const NOTE =
+  /^(([^\s+]+)\n(0|[1-9]\d{0,15})\n([A-Za-z0-9+/]{43}=)\n)\n((?:— [^\s+]+ [A-Za-z0-9+/]+={0,2}\n)+)$/
 
 /** Reads a checkpoint and holds it against the keys; throws when it is none, or not signed by one of them. */
 function readCheckpoint(note, keys, what) {
@@ -77,9 +78,10 @@ function* linesOf(path) {
   try {
     const chunk = Buffer.alloc(1 << 20)
     let rest = Buffer.alloc(0)
-    for (let n; (n = readSync(file, chunk)) > 0; ) {
+    for (let n; (n = readSync(file, chunk)) > 0;) {
       let bytes = Buffer.concat([rest, chunk.subarray(0, n)])
-      for (let end; (end = bytes.indexOf(10)) >= 0; bytes = bytes.subarray(end + 1)) yield bytes.subarray(0, end)
+      for (let end; (end = bytes.indexOf(10)) >= 0; bytes = bytes.subarray(end + 1))
+        yield bytes.subarray(0, end)
       rest = bytes
     }
     if (rest.length > 0) unsound('the file ends in the middle of a line: it was cut')
@@ -107,14 +109,17 @@ function verifyLog(path, keys, kept) {
   let met = false
   const meetKept = () => {
     if (kept?.size !== log.size) return
-    if (!kept.root.equals(rootOf(log))) unsound(`acts 1 to ${log.size} are not those that the kept checkpoint has sealed`)
+    if (!kept.root.equals(rootOf(log)))
+      unsound(`acts 1 to ${log.size} are not those that the kept checkpoint has sealed`)
     met = true
   }
   for (const line of linesOf(path)) {
     if (head === undefined) {
       head = parse(line, 'the first line')
-      if (head.cauri_audit_log !== 1) unsound('this is not an exported audit trail of a form that is known here')
-      if (!keys.some(({ name }) => name === head.origin)) unsound(`the keys are those of another log than ${head.origin}`)
+      if (head.cauri_audit_log !== 1)
+        unsound('this is not an exported audit trail of a form that is known here')
+      if (!keys.some(({ name }) => name === head.origin))
+        unsound(`the keys are those of another log than ${head.origin}`)
       meetKept()
     } else if (line.subarray(0, CHECKPOINT.length).equals(CHECKPOINT)) {
       const what = `the checkpoint after act ${log.size}`
@@ -124,7 +129,8 @@ function verifyLog(path, keys, kept) {
       if (size > log.size) unsound(`${acts}: ${size - log.size} missing (taken out, or cut off)`)
       if (size < log.size) unsound(`${acts}: ${log.size - size} too many (put in)`)
       if (size <= covered) unsound(`${what} stands there twice`)
-      if (!root.equals(rootOf(log))) unsound(`${acts} are not those that were sealed (changed, or put elsewhere)`)
+      if (!root.equals(rootOf(log)))
+        unsound(`${acts} are not those that were sealed (changed, or put elsewhere)`)
       covered = size
       checkpoints += 1
     } else {
@@ -134,9 +140,12 @@ function verifyLog(path, keys, kept) {
   }
   if (head === undefined) unsound('the file is empty')
   if (covered < log.size) unsound(`acts ${covered + 1} to ${log.size} have no checkpoint`)
-  if (log.size < head.size) unsound(`the file says that it holds ${head.size} acts, and ends after ${log.size}: it was cut`)
+  if (log.size < head.size)
+    unsound(`the file says that it holds ${head.size} acts, and ends after ${log.size}: it was cut`)
   if (kept !== undefined && !met)
-    unsound(`the kept checkpoint covers ${kept.size} acts, and the log ends after ${log.size}: its end was cut off`)
+    unsound(
+      `the kept checkpoint covers ${kept.size} acts, and the log ends after ${log.size}: its end was cut off`,
+    )
   return `ok: ${log.size} acts, ${checkpoints} checkpoints, root ${rootOf(log).toString('base64')}`
 }
 
@@ -208,7 +217,8 @@ function readArguments(args) {
   }
   const isLog = asked.log !== undefined && asked.proof === undefined
   const isProof = asked.proof !== undefined && asked.log === undefined && asked.checkpoint === undefined
-  if (asked.keys.length === 0) throw new Usage('--key is needed: without it, whoever wrote the log vouches for it')
+  if (asked.keys.length === 0)
+    throw new Usage('--key is needed: without it, whoever wrote the log vouches for it')
   if (!isLog && !isProof) throw new Usage('name an exported log, or a proof with --proof')
   return asked
 }
@@ -225,7 +235,10 @@ try {
   console.log(proof === undefined ? verifyLog(log, keys, kept) : verifyProof(proof, keys))
 } catch (error) {
   if (error instanceof Unsound) console.error(`NOT SOUND: ${error.message}`)
-  else if (error instanceof Usage) console.error(`${error.message}\nusage: verify-audit.mjs EXPORT --key KEY [--checkpoint FILE], or --proof FILE --key KEY`)
+  else if (error instanceof Usage)
+    console.error(
+      `${error.message}\nusage: verify-audit.mjs EXPORT --key KEY [--checkpoint FILE], or --proof FILE --key KEY`,
+    )
   else console.error(String(error))
   process.exitCode = error instanceof Unsound ? 1 : 2
 }

@@ -47,7 +47,12 @@ export async function openWorker(
   }
   const runner = outbox.runOutbox(() => outbox.drainOutbox(db, handlers, { log }), log)
   atStop(() => runner.close())
-  const sealer = openSealer({ db, log, key: openSigningKey(config), former_keys: config.AUDIT_FORMER_KEYS ?? [] })
+  const sealer = openSealer({
+    db,
+    log,
+    key: openSigningKey(config),
+    former_keys: config.AUDIT_FORMER_KEYS ?? [],
+  })
   atStop(() => sealer.close())
   if (options.adapter_url === undefined) return undefined
 

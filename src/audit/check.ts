@@ -9,7 +9,8 @@ export const auditInvariants: readonly Invariant[] = [
       en: 'every act of the trail is sealed once or waits for it, and the newest checkpoint covers what is sealed',
       fr: 'tout acte de la piste est scellé une fois ou attend de l’être, et le dernier point de contrôle couvre le scellé',
     },
-    kept_by: 'triggers `audit_events_await_seal` and `audit_…_append_only`, foreign keys, one sealer at a time',
+    kept_by:
+      'triggers `audit_events_await_seal` and `audit_…_append_only`, foreign keys, one sealer at a time',
     pauses: true,
     find: async (db) => [...(await q.selectAstray(db)), ...(await q.selectUncovered(db))],
   },

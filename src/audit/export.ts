@@ -51,8 +51,12 @@ async function writeEvents(
   write: (text: string) => Promise<void>,
 ): Promise<void> {
   for (let at = from; at < to; at += PAGE) {
-    const leaves = await q.selectLeaves(db, at, Math.min(PAGE, to - at))
-    const rows = await q.selectEvents(db, leaves.map(({ event_id }) => event_id))
+    const until = Math.min(at + PAGE, to)
+    const leaves = (await q.selectLeaves(db, at, until - at)).filter(({ index }) => index < until)
+    const rows = await q.selectEvents(
+      db,
+      leaves.map(({ event_id }) => event_id),
+    )
     const events = new Map(rows.map((row) => [row.id, `${canonical(row)}\n`]))
     await write(leaves.map(({ event_id }) => events.get(event_id) ?? '').join(''))
   }

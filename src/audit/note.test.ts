@@ -21,7 +21,7 @@ test('the public key in one word is read as the format’s own documentation giv
   const verifier = readVerifier(vkey)
   expect(verifier).toMatchObject({ name: 'PeterNeumann', vkey })
   const text =
-    'If you think cryptography is the answer to your problem,\nthen you don\'t know what your problem is.\n'
+    "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n"
   const signed = Buffer.from(
     'x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=',
     'base64',

@@ -63,13 +63,15 @@ export function signCheckpoint({ origin, size, root }: Checkpoint, key: KeyObjec
   return `${text}\n— ${origin} ${Buffer.concat([key_id, signature]).toString('base64')}\n`
 }
 
-const NOTE = /^(([^\s+]+)\n(0|[1-9]\d{0,15})\n([A-Za-z0-9+/]{43}=)\n)\n((?:— [^\s+]+ [A-Za-z0-9+/]+={0,2}\n)+)$/
+const NOTE =
+  /^(([^\s+]+)\n(0|[1-9]\d{0,15})\n([A-Za-z0-9+/]{43}=)\n)\n((?:— [^\s+]+ [A-Za-z0-9+/]+={0,2}\n)+)$/
 
 /** Reads a signed checkpoint; undefined when it is none. Whether the signatures are right is another question. */
 export function readCheckpoint(note: string): SignedCheckpoint | undefined {
   const [, text = '', origin = '', size = '', root = '', lines = ''] = NOTE.exec(note) ?? []
   const bytes = Buffer.from(root, 'base64')
-  if (text === '' || bytes.toString('base64') !== root || !Number.isSafeInteger(Number(size))) return undefined
+  if (text === '' || bytes.toString('base64') !== root || !Number.isSafeInteger(Number(size)))
+    return undefined
   const signatures = lines
     .trimEnd()
     .split('\n')

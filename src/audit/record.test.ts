@@ -60,7 +60,11 @@ describe('what is kept beside an act', () => {
   })
 
   test('a text that PostgreSQL cannot hold does not undo the act', async () => {
-    await write({ user_agent: 'a\u0000b\ud800', detail: { note: 'a\u0000b\udfff' }, after: { 'k\u0000': ['\ud800'] } })
+    await write({
+      user_agent: 'a\u0000b\ud800',
+      detail: { note: 'a\u0000b\udfff' },
+      after: { 'k\u0000': ['\ud800'] },
+    })
     expect(await last()).toMatchObject({
       user_agent: 'ab\ufffd',
       detail: { note: 'ab\ufffd' },
@@ -70,12 +74,13 @@ describe('what is kept beside an act', () => {
 })
 
 describe('secrets', () => {
-  test.each([
-    ...['password', 'newPassword', 'PASSWORD_HASH', 'passwd', 'passphrase', 'secret', 'totpSecret', 'client-secret'],
-    ...['token', 'refresh_token', 'accessToken', 'tokens', 'code', 'codes', 'sms_code', 'recoveryCodes', 'code_hash'],
-    ...['pin', 'newPin', 'PIN', 'otp', 'totp', 'cvv', 'jwt', 'api_key', 'apiKey', 'private_key', 'access_key'],
-    ...['authorization', 'Cookie', 'credentials'],
-  ])('a member called %s is redacted', (name) => {
+  test.each(
+    (
+      'password newPassword PASSWORD_HASH passwd passphrase secret totpSecret client-secret ' +
+      'token refresh_token accessToken tokens code codes sms_code recoveryCodes code_hash ' +
+      'pin newPin PIN otp totp cvv jwt api_key apiKey private_key access_key authorization Cookie credentials'
+    ).split(' '),
+  )('a member called %s is redacted', (name) => {
     expect(isSecretName(name)).toBe(true)
     expect(redact({ [name]: 'x', deep: [{ [name]: 123_456 }] })).toEqual({
       [name]: '[redacted]',
@@ -83,10 +88,12 @@ describe('secrets', () => {
     })
   })
 
-  test.each([
-    ...['error_code', 'status_code', 'countryCode', 'result_codes', 'shipping', 'footprint', 'spinning', 'key_id'],
-    ...['idempotency_key', 'amount', 'reference', 'because', 'set_id', 'decoded', 'opinion'],
-  ])('a member called %s is not', (name) => {
+  test.each(
+    (
+      'error_code status_code countryCode result_codes shipping footprint spinning ' +
+      'key_id idempotency_key amount reference because set_id decoded opinion'
+    ).split(' '),
+  )('a member called %s is not', (name) => {
     expect(redact({ [name]: 'x' })).toEqual({ [name]: 'x' })
   })
 
@@ -102,9 +109,9 @@ describe('secrets', () => {
       before: { user: { password_hash: planted }, keys: [{ api_key: planted }] },
       after: { sessions: [{ refresh_token: planted, id: 5 }] },
     })
-    expect(JSON.stringify(await last(), (_, v: unknown) => (typeof v === 'bigint' ? String(v) : v))).not.toContain(
-      planted,
-    )
+    expect(
+      JSON.stringify(await last(), (_, v: unknown) => (typeof v === 'bigint' ? String(v) : v)),
+    ).not.toContain(planted)
     expect(await last()).toMatchObject({ after: { sessions: [{ refresh_token: '[redacted]', id: 5 }] } })
   })
 })

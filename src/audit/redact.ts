@@ -8,7 +8,16 @@ const SECRET = /password|passwd|passphrase|secret|token|credential|authorization
 /** As a word of a name: within others these letters mean nothing (`shipping`, `footprint`). */
 const SECRET_WORDS = new Set(['pin', 'otp', 'totp', 'cvv', 'jwt', 'code'])
 /** `…_code` is taken for a secret unless it is one of these: a new kind of code must not leak by its name. */
-const OPEN_CODES = new Set(['error', 'result', 'status', 'reason', 'refusal', 'country', 'currency', 'language'])
+const OPEN_CODES = new Set([
+  'error',
+  'result',
+  'status',
+  'reason',
+  'refusal',
+  'country',
+  'currency',
+  'language',
+])
 const KEYS = new Set(['api', 'private', 'secret', 'signing', 'encryption', 'access'])
 
 /** Whether a member of this name holds what nobody may read: `password`, `newPin`, `sms_code`, `api_key` … */
@@ -31,16 +40,19 @@ export function isSecretName(name: string): boolean {
  * characters). That a secret was there, or that there was none (null, true, false), is still seen.
  */
 export function redact(value: Json): Json {
-  if (typeof value === 'string') return value.replaceAll('\u0000', '').toWellFormed()
+  if (typeof value === 'string') return storable(value)
   if (typeof value !== 'object' || value === null) return value
   if (isList(value)) return value.map(redact)
   return Object.fromEntries(
     Object.entries(value).flatMap(([name, inner]) => {
       if (inner === undefined) return []
-      const kept = isSecretName(name) && inner !== null && typeof inner !== 'boolean' ? REDACTED : redact(inner)
-      return [[String(redact(name)), kept]]
+      const kept =
+        isSecretName(name) && inner !== null && typeof inner !== 'boolean' ? REDACTED : redact(inner)
+      return [[storable(name), kept]]
     }),
   )
 }
 
 const isList = (value: object): value is readonly Json[] => Array.isArray(value)
+
+const storable = (text: string): string => text.replaceAll('\u0000', '').toWellFormed()

@@ -185,7 +185,10 @@ describe('sealing', () => {
 
 describe('what a seal is built on', () => {
   const tampered: readonly (readonly [string, string])[] = [
-    ['a stored hash of its edge', `update audit_nodes set hash = sha256('x') where level = 2 and node_index = 0`],
+    [
+      'a stored hash of its edge',
+      `update audit_nodes set hash = sha256('x') where level = 2 and node_index = 0`,
+    ],
     ['a leaf of its edge', `update audit_leaves set hash = sha256('x') where leaf_index = 4`],
     ['its newest root', `update audit_checkpoints set root = sha256('x') where size = 5`],
     ['its newest note', `update audit_checkpoints set note = replace(note, '=', 'A') where size = 5`],
@@ -254,9 +257,13 @@ describe('proofs', () => {
       if (proof === undefined) throw new Error(`act ${id} has no proof`)
       const leaf_hash = leafHash(proof.event)
       expect(JSON.parse(proof.event)).toMatchObject({ v: 1, id: String(id), actor: 'awa' })
-      expect(verifyInclusion({ index: proof.leaf_index, size, leaf_hash, root, hashes: proof.hashes })).toBe(true)
+      expect(verifyInclusion({ index: proof.leaf_index, size, leaf_hash, root, hashes: proof.hashes })).toBe(
+        true,
+      )
       const other = leafHash(proof.event.replace('awa', 'awo'))
-      expect(verifyInclusion({ index: proof.leaf_index, size, leaf_hash: other, root, hashes: proof.hashes })).toBe(false)
+      expect(
+        verifyInclusion({ index: proof.leaf_index, size, leaf_hash: other, root, hashes: proof.hashes }),
+      ).toBe(false)
     }
     const older = await db.many<{ size: bigint; root: Buffer }>(sql`select size, root from audit_checkpoints`)
     for (const one of older) {

@@ -2,7 +2,14 @@ import type { KeyObject } from 'node:crypto'
 import { assertNoTransaction, type Db, type Reader, type Tx } from '../platform/db.ts'
 import type { Log } from '../platform/log.ts'
 import { canonical } from './canonical.ts'
-import { isSignedBy, readCheckpoint, readVerifier, signCheckpoint, verifierOf, type Verifier } from './note.ts'
+import {
+  isSignedBy,
+  readCheckpoint,
+  readVerifier,
+  signCheckpoint,
+  verifierOf,
+  type Verifier,
+} from './note.ts'
 import { record } from './record.ts'
 import * as q from './sql.ts'
 import { append, leafHash, newEdge, nodesOf, rootOf, type Edge, type Node } from './tree.ts'
@@ -90,7 +97,12 @@ async function readEdge(tx: Tx, verifiers: readonly Verifier[]): Promise<Edge> {
   if (newest === undefined) return newEdge()
   const { size, root, note } = newest
   const said = readCheckpoint(note)
-  if (said === undefined || said.origin !== verifiers[0]?.name || said.size !== size || !said.root.equals(root))
+  if (
+    said === undefined ||
+    said.origin !== verifiers[0]?.name ||
+    said.size !== size ||
+    !said.root.equals(root)
+  )
     throw new BrokenTrail(`its checkpoint of ${size} acts is not one of this log`)
   if (!isSignedBy(said, verifiers))
     throw new BrokenTrail(

@@ -31,11 +31,11 @@ export type CheckpointRow = {
   readonly note: string
   readonly sealed_at: Date
 }
-type Sized<T> = Omit<T, 'size'> & { readonly size: bigint }
-const withNumber = <T>(row: Sized<T>): Sized<T> & { readonly size: number } => ({ ...row, size: Number(row.size) })
+type Stored = Omit<CheckpointRow, 'size'> & { readonly size: bigint }
+const withNumber = (row: Stored): CheckpointRow => ({ ...row, size: Number(row.size) })
 
 export async function selectNewest(db: Reader): Promise<CheckpointRow | undefined> {
-  const row = await db.maybeOne<Sized<CheckpointRow>>(
+  const row = await db.maybeOne<Stored>(
     sql`select size, root, note, sealed_at from audit_checkpoints order by size desc limit 1`,
   )
   return row && withNumber(row)
@@ -43,7 +43,7 @@ export async function selectNewest(db: Reader): Promise<CheckpointRow | undefine
 
 /** Checkpoints of trees above `above` leaves, smallest first. */
 export async function selectCheckpoints(db: Reader, above: number, limit: number): Promise<CheckpointRow[]> {
-  const rows = await db.many<Sized<CheckpointRow>>(sql`
+  const rows = await db.many<Stored>(sql`
     select size, root, note, sealed_at from audit_checkpoints where size > ${above} order by size limit ${limit}`)
   return rows.map(withNumber)
 }
@@ -99,7 +99,12 @@ export async function selectNodes(
   return keys.map((key) => found.get(nameOf(key)))
 }
 
-export const insertLeaves = (tx: Tx, from: number, ids: readonly bigint[], hashes: readonly Buffer[]): Promise<number> =>
+export const insertLeaves = (
+  tx: Tx,
+  from: number,
+  ids: readonly bigint[],
+  hashes: readonly Buffer[],
+): Promise<number> =>
   tx.run(sql`
     insert into audit_leaves (leaf_index, event_id, hash)
     select ${from}::bigint + ordinality - 1, id, hash

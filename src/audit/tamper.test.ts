@@ -7,7 +7,16 @@ import { freshDatabase } from '../../test/harness/database.ts'
 import { spawnNode } from '../../test/harness/process.ts'
 import { openDb, type Db } from '../platform/db.ts'
 import { sha256 } from '../platform/ids.ts'
-import { exportTrail, keyFromSeed, newestCheckpoint, originOf, record, seal, verifierOf, verifiersOf } from './index.ts'
+import {
+  exportTrail,
+  keyFromSeed,
+  newestCheckpoint,
+  originOf,
+  record,
+  seal,
+  verifierOf,
+  verifiersOf,
+} from './index.ts'
 
 const CLI = fileURLToPath(new URL('../cli/main.ts', import.meta.url))
 const VERIFIER = fileURLToPath(new URL('../../scripts/verify-audit.mjs', import.meta.url))
@@ -20,7 +29,11 @@ vi.setConfig({ testTimeout: 60_000 })
 
 type Done = { readonly code: number | null; readonly stdout: string; readonly stderr: string }
 
-async function run(file: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Done> {
+async function run(
+  file: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Done> {
   const quiet = { LANG: 'C', LC_ALL: undefined, LC_MESSAGES: undefined, LOG_LEVEL: undefined }
   const child = spawnNode(file, { args, cwd: folder, env: { ...quiet, ...env } })
   const { code } = await child.exited
@@ -41,7 +54,12 @@ type Trail = {
 const acts = (db: Db, n: number): Promise<void> =>
   db.tx(async (tx) => {
     for (let i = 0; i < n; i++)
-      await record(tx, { actor: 'awa', action: 'account.topped-up', subject: `a-${i}`, detail: { amount: '10' } })
+      await record(tx, {
+        actor: 'awa',
+        action: 'account.topped-up',
+        subject: `a-${i}`,
+        detail: { amount: '10' },
+      })
   })
 
 const owners: Db[] = []
@@ -108,8 +126,18 @@ describe('a trail that nobody touched', () => {
       trail.cauri('audit', 'key'),
       trail.cauri('audit', 'export', path, '--json'),
     ])
-    expect(plain).toMatchObject({ code: 0, stderr: '', stdout: expect.stringMatching(/^Nothing was changed: 12 acts in 3/) })
-    expect(JSON.parse(json.stdout)).toMatchObject({ ok: true, size: 12, checkpoints: 3, waiting: 0, faults: [] })
+    expect(plain).toMatchObject({
+      code: 0,
+      stderr: '',
+      stdout: expect.stringMatching(/^Nothing was changed: 12 acts in 3/),
+    })
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      ok: true,
+      size: 12,
+      checkpoints: 3,
+      waiting: 0,
+      faults: [],
+    })
     expect(since.code).toBe(0)
     expect(printed.stdout).toBe(readFileSync(trail.kept, 'utf8'))
     expect(publicKey.stdout.trim()).toBe(trail.vkey)
@@ -140,9 +168,11 @@ describe('a trail that nobody touched', () => {
       expect(await alone('--proof', good, '--key', trail.vkey)).toMatchObject({ code: 0, stderr: '' })
       const proof = JSON.parse(stdout) as { hashes: string[] }
       const bad = { ...proof, hashes: proof.hashes.with(0, sha256('x').toString('base64')) }
-      expect(await alone('--proof', rewritten([JSON.stringify(bad)]), '--key', trail.vkey)).toMatchObject({ code: 1 })
+      expect(await alone('--proof', rewritten([JSON.stringify(bad)]), '--key', trail.vkey)).toMatchObject({
+        code: 1,
+      })
     }
-    const [inclusion = { stdout: '' }] = proofs
+    const [inclusion] = proofs
     const other = rewritten([inclusion.stdout.replace('\\"10\\"', '\\"90\\"')])
     expect(other).not.toBe(inclusion.stdout)
     expect(await alone('--proof', other, '--key', trail.vkey)).toMatchObject({ code: 1 })
@@ -266,7 +296,9 @@ describe('a hand in the database', () => {
       trail.cauri('audit', 'prove', '--since', trail.kept),
     ])
     expect([blind, blindAlone, ours, theirs, proof].map(({ code }) => code)).toEqual([0, 0, 6, 1, 6])
-    expect(ours.stdout).toMatch(/^position 9, checkpoint of 12 {2}the kept checkpoint covers more than the log holds/)
+    expect(ours.stdout).toMatch(
+      /^position 9, checkpoint of 12 {2}the kept checkpoint covers more than the log holds/,
+    )
     expect(theirs.stderr).toMatch(/covers 12 acts, and the log ends after 9: its end was cut off/)
   })
 
@@ -282,7 +314,11 @@ describe('a hand in the database', () => {
       alone(path, '--key', trail.vkey, '--checkpoint', trail.kept),
     ])
     expect([blind.code, ours.code, theirs.code]).toEqual([0, 6, 1])
-    expect(JSON.parse(ours.stdout)).toMatchObject({ ok: false, size: 15, faults: [{ kind: 'KEPT_DIFFERS', size: 12 }] })
+    expect(JSON.parse(ours.stdout)).toMatchObject({
+      ok: false,
+      size: 15,
+      faults: [{ kind: 'KEPT_DIFFERS', size: 12 }],
+    })
     expect(theirs.stderr).toMatch(/acts 1 to 12 are not those that the kept checkpoint has sealed/)
   })
 
@@ -329,16 +365,21 @@ describe('a hand in the exported file', () => {
         ...(next === undefined ? [] : [lines.toSpliced(i, 2, next, line)]),
       ]
     })
-    for (const variant of changed) {
-      expect(variant).not.toEqual(lines)
-      const done = await alone(rewritten(variant), '--key', trail.vkey, '--checkpoint', trail.kept)
-      expect({ variant, ...done }).toMatchObject({ code: 1, stdout: '' })
-    }
+    for (let i = 0; i < changed.length; i += 8)
+      await Promise.all(
+        changed.slice(i, i + 8).map(async (variant) => {
+          expect(variant).not.toEqual(lines)
+          const done = await alone(rewritten(variant), '--key', trail.vkey, '--checkpoint', trail.kept)
+          expect({ variant, ...done }).toMatchObject({ code: 1, stdout: '' })
+        }),
+      )
   }, 180_000)
 
   test('an end that is cut off is found, at any line and in the middle of one', async () => {
     for (const n of [0, 1, 5, 7, 12, 15])
-      expect(await alone(rewritten(lines.slice(0, n)), '--key', trail.vkey, '--checkpoint', trail.kept)).toMatchObject({
+      expect(
+        await alone(rewritten(lines.slice(0, n)), '--key', trail.vkey, '--checkpoint', trail.kept),
+      ).toMatchObject({
         code: 1,
       })
     const path = rewritten(lines)

@@ -17,7 +17,16 @@ import {
 } from './tree.ts'
 
 /** The test data of the Certificate Transparency project for RFC 6962: eight leaves, and the root after each. */
-const LEAVES = ['', '00', '10', '2021', '3031', '40414243', '5051525354555657', '606162636465666768696a6b6c6d6e6f']
+const LEAVES = [
+  '',
+  '00',
+  '10',
+  '2021',
+  '3031',
+  '40414243',
+  '5051525354555657',
+  '606162636465666768696a6b6c6d6e6f',
+]
 const ROOTS = [
   'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
   '6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d',
@@ -42,7 +51,8 @@ function defined(leaves: readonly Buffer[]): Buffer {
 
 const leaves = Array.from({ length: 70 }, (_, i) => leafHash(`act ${i}`))
 const rootAt = (size: number): Buffer => defined(leaves.slice(0, size))
-const over = (ranges: readonly Range[]): Buffer[] => ranges.map(({ from, to }) => defined(leaves.slice(from, to)))
+const over = (ranges: readonly Range[]): Buffer[] =>
+  ranges.map(({ from, to }) => defined(leaves.slice(from, to)))
 const flipped = (hash: Buffer): Buffer => {
   const other = Buffer.from(hash)
   other.writeUInt8(other.readUInt8(7) ^ 1, 7)
@@ -53,7 +63,9 @@ const mutants = (hashes: readonly Buffer[]): Buffer[][] => [
   ...hashes.map((hash, i) => hashes.with(i, flipped(hash))),
   ...hashes.map((_, i) => hashes.toSpliced(i, 1)),
   ...Array.from({ length: hashes.length + 1 }, (_, i) => hashes.toSpliced(i, 0, randomBytes(32))),
-  ...hashes.slice(1).map((_, i) => hashes.toSpliced(i, 2, hashes[i + 1] ?? emptyRoot, hashes[i] ?? emptyRoot)),
+  ...hashes
+    .slice(1)
+    .map((_, i) => hashes.toSpliced(i, 2, hashes[i + 1] ?? emptyRoot, hashes[i] ?? emptyRoot)),
 ]
 
 describe('the hash tree of RFC 6962', () => {

@@ -102,7 +102,8 @@ function largestBelow(n: number): number {
 }
 
 function assertWhole(isWithin: boolean, ...numbers: readonly number[]): void {
-  if (!isWithin || !numbers.every(Number.isSafeInteger)) throw new Error(`no such tree: ${numbers.join(' of ')}`)
+  if (!isWithin || !numbers.every(Number.isSafeInteger))
+    throw new Error(`no such tree: ${numbers.join(' of ')}`)
 }
 
 export type Inclusion = {

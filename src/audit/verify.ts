@@ -121,7 +121,12 @@ async function walkLeaves(walk: Walk): Promise<boolean> {
   for (;;) {
     const leaves = await q.selectLeaves(walk.db, edge.size, PAGE)
     const events = new Map(
-      (await q.selectEvents(walk.db, leaves.map((leaf) => leaf.event_id))).map((row) => [row.id, row]),
+      (
+        await q.selectEvents(
+          walk.db,
+          leaves.map((leaf) => leaf.event_id),
+        )
+      ).map((row) => [row.id, row]),
     )
     const nodes: Node[] = []
     for (const { index, event_id, hash } of leaves) {

@@ -8,8 +8,14 @@ const said: Readonly<Record<FaultKind, Sentence>> = {
     en: 'is neither sealed nor waiting: it came in past the triggers, or its wait was erased',
     fr: 'n’est ni scellé ni en attente : il a contourné les déclencheurs, ou son attente fut effacée',
   },
-  EVENT_TWICE: { en: 'is sealed, and waits to be sealed again', fr: 'est scellé, et attend de l’être encore' },
-  LEAF_MISSING: { en: 'is missing: nothing after it can be computed', fr: 'manque : rien après ne se calcule' },
+  EVENT_TWICE: {
+    en: 'is sealed, and waits to be sealed again',
+    fr: 'est scellé, et attend de l’être encore',
+  },
+  LEAF_MISSING: {
+    en: 'is missing: nothing after it can be computed',
+    fr: 'manque : rien après ne se calcule',
+  },
   NODE_WRONG: { en: 'a stored hash of the tree is wrong', fr: 'une empreinte gardée de l’arbre est fausse' },
   ROOT_DIFFERS: {
     en: 'what lies between is not what this checkpoint has sealed: changed, put in, taken out or put elsewhere',

@@ -121,14 +121,19 @@ async function exportTo(path: string, options: Common): Promise<void> {
 }
 
 /** What is printed is one JSON document either way: `scripts/verify-audit.mjs --proof` reads it. */
-async function prove(event: bigint | undefined, options: Common & { readonly since?: string }): Promise<void> {
+async function prove(
+  event: bigint | undefined,
+  options: Common & { readonly since?: string },
+): Promise<void> {
   if ((event === undefined) === (options.since === undefined))
     throw new Stop(exits.usage, {
       en: 'name an act, or a kept checkpoint with --since',
       fr: 'nommez un acte, ou un point de contrôle gardé avec --since',
     })
   const proof =
-    event === undefined ? await consistency(options.since ?? '') : await withDatabase((db) => inclusion(db, event))
+    event === undefined
+      ? await consistency(options.since ?? '')
+      : await withDatabase((db) => inclusion(db, event))
   process.stdout.write(`${JSON.stringify(proof, null, 2)}\n`)
 }
 

@@ -73,7 +73,9 @@ export const schema = z.object({
     ),
   AUDIT_FORMER_KEYS: list
     .optional()
-    .describe('public keys (as cauri audit key prints them) that signed checkpoints before AUDIT_SIGNING_KEY'),
+    .describe(
+      'public keys (as cauri audit key prints them) that signed checkpoints before AUDIT_SIGNING_KEY',
+    ),
   CORS_ORIGINS: list.optional().describe('origins that browsers may call from (production)'),
   ALLOWED_HOSTS: list.optional().describe('Host names that are served; all when absent'),
   LOG_LEVEL: z

@@ -1,5 +1,11 @@
-import { beforeAll, expect, test } from 'vitest'
-import { newestCheckpoint, openSigningKey, originOf, verifiersOf, verifyTrail } from '../../src/audit/index.ts'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import {
+  newestCheckpoint,
+  openSigningKey,
+  originOf,
+  verifiersOf,
+  verifyTrail,
+} from '../../src/audit/index.ts'
 import { sql } from '../../src/platform/db.ts'
 import { standardCsv } from '../harness/multipart.ts'
 import { openServer, PAYER, type TestServer } from '../harness/server.ts'
@@ -8,8 +14,9 @@ import { until } from '../harness/wait.ts'
 let server: TestServer
 beforeAll(async () => {
   server = await openServer()
-  return () => server.stop()
 })
+
+afterAll(() => server.stop())
 
 type Kept = {
   readonly actor: string
