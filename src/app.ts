@@ -20,7 +20,7 @@ import {
   type Figures,
 } from './payments/index.ts'
 import { readConfig } from './platform/config.ts'
-import type { Actor, Ctx } from './platform/context.ts'
+import { outsideCalls, type Actor, type Ctx } from './platform/context.ts'
 import { openAsApplication, openDb, sql, type Db } from './platform/db.ts'
 import { Refusal } from './platform/errors.ts'
 import { openMetrics } from './platform/http/metrics.ts'
@@ -57,7 +57,7 @@ export async function openApp(options: AppOptions): Promise<App> {
   await ensureConnection(db, MOJALOOP, MOJALOOP)
   const closing: Record<'api' | 'worker', (() => Promise<unknown>)[]> = { api: [], worker: [] }
   let driver: Driver | undefined
-  const wake = (): void => driver?.wake()
+  const wake = (): void => outsideCalls(() => driver?.wake())
 
   return {
     ctx,

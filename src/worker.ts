@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 import { randomBytes } from 'node:crypto'
-import { record } from './audit/index.ts'
+import { openSealer, openSigningKey, record } from './audit/index.ts'
 import { sweepSpool } from './bulk/index.ts'
 import { openMojaloop } from './connectors/index.ts'
 import { runCheck } from './integrity/index.ts'
@@ -47,6 +47,13 @@ export async function openWorker(
   }
   const runner = outbox.runOutbox(() => outbox.drainOutbox(db, handlers, { log }), log)
   atStop(() => runner.close())
+  const sealer = openSealer({
+    db,
+    log,
+    key: openSigningKey(config),
+    former_keys: config.AUDIT_FORMER_KEYS ?? [],
+  })
+  atStop(() => sealer.close())
   if (options.adapter_url === undefined) return undefined
 
   const mojaloop = openMojaloopDriver(ctx, outbound, options.adapter_url)

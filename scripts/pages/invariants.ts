@@ -46,11 +46,6 @@ const others: readonly (readonly [id: string, rule: string, kept: string])[] = [
   ['INV-16', 'milestones sum to the deal and are released once', 'not applicable: there are no deals yet'],
   ['INV-17', 'an award shares out what was disputed, once', 'not applicable: there are no disputes yet'],
   [
-    'INV-25',
-    'the audit trail is an unbroken, signed chain',
-    'not applicable: the trail is not chained yet; triggers `audit_events_append_only` and `audit_events_no_truncate` keep it (INV-28)',
-  ],
-  [
     'INV-32',
     'what the floats paid is what the outside received, and the rail’s fees',
     'test: `differencesFrom`; in production, reconciliation with the rail’s statement does not exist yet',
@@ -66,6 +61,7 @@ const others: readonly (readonly [id: string, rule: string, kept: string])[] = [
 /** What else holds an invariant whose query sees one side of it. */
 const besides: Readonly<Record<string, string>> = {
   'INV-24': 'the same key gives the same answer: test `src/platform/http/idempotency.test.ts`',
+  'INV-25': 'every hash and signature: `cauri audit verify`, and test `src/audit/tamper.test.ts`',
   'INV-28':
     'rows changed in spite of them would show in `n_tup_upd` of `pg_stat_user_tables`, which a crash resets: it is not asked',
   'INV-31': 'an accepted batch is never lost: `npm run prove` kills PostgreSQL and every process',

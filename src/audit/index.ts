@@ -1,33 +1,28 @@
-import { sql, type Reader, type Tx } from '../platform/db.ts'
-
 /**
  * The append-only trail: who did what to which subject, written in the transaction of the act itself, so that an act
- * without its line cannot exist. It never holds phone numbers or names of payees.
+ * without its line cannot exist. It never holds phone numbers or names of payees, nor secrets. What is committed is
+ * sealed within a second or so into a Merkle log with signed checkpoints, so that whoever kept one can tell whether
+ * anything before it was changed, taken out, put in or put elsewhere. It repairs nothing.
  */
-export type Act = {
-  readonly actor: string
-  readonly action: string
-  readonly subject: string
-  readonly organization_id?: bigint
-  readonly detail?: Readonly<Record<string, string | number | boolean | null>>
-}
-
-export async function record(tx: Tx, act: Act): Promise<void> {
-  await tx.run(sql`
-    insert into audit_events (actor, action, subject, organization_id, detail)
-    values (${act.actor}, ${act.action}, ${act.subject}, ${act.organization_id ?? null}, ${JSON.stringify(act.detail ?? {})}::jsonb)`)
-}
-
-export type Event = { at: Date; actor: string; action: string; detail: Record<string, unknown> }
-
-/** What happened to one subject, oldest first. */
-export const historyOf = (db: Reader, subject: string): Promise<Event[]> =>
-  db.many(
-    sql`select at, actor, action, detail from audit_events where subject = ${subject} order by id limit 1000`,
-  )
-
-/** The triggers that keep the trail as it was written, as `table.trigger`. */
-export const auditGuards: readonly string[] = [
-  'audit_events.audit_events_append_only',
-  'audit_events.audit_events_no_truncate',
-]
+export { historyOf, record, type Act, type Event } from './record.ts'
+export { isSecretName, redact, type Json } from './redact.ts'
+export { auditFrozen, auditGuards, auditInvariants } from './check.ts'
+export { canonical, type EventRow } from './canonical.ts'
+export { openSigningKey, readSigningKey, signingKeyPath } from './key.ts'
+export {
+  isSignedBy,
+  keyFromSeed,
+  readCheckpoint,
+  readVerifier,
+  signCheckpoint,
+  verifierOf,
+  type Checkpoint,
+  type SignedCheckpoint,
+  type Verifier,
+} from './note.ts'
+export { BrokenTrail, openSealer, originOf, seal, verifiersOf, type SealDeps, type Sealer } from './seal.ts'
+export { selectNewest as newestCheckpoint, type CheckpointRow } from './sql.ts'
+export { proveConsistency, proveInclusion, type ConsistencyProof, type InclusionProof } from './proof.ts'
+export { verifyConsistency, verifyInclusion } from './tree.ts'
+export { verifyTrail, type Fault, type FaultKind, type TrailReport } from './verify.ts'
+export { exportTrail, type Exported } from './export.ts'

@@ -9,7 +9,7 @@ export const exits = {
   not_final: 4,
   /** The batch ended, but not COMPLETED. */
   not_completed: 5,
-  /** The ledger or the payments do not hold what they promise. */
+  /** The ledger, the payments or the audit trail do not hold what they promise. */
   breaches: 6,
 } as const
 export type Exit = (typeof exits)[keyof typeof exits]

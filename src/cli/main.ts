@@ -14,6 +14,7 @@ const groups: Readonly<Record<string, () => Promise<Group>>> = {
   ledger: async () => (await import('./ledger.ts')).ledger,
   payments: async () => (await import('./payments.ts')).payments,
   rails: async () => (await import('./rails.ts')).rails,
+  audit: async () => (await import('./audit.ts')).audit,
   jobs: async () => (await import('./jobs.ts')).jobs,
   sql: async () => (await import('./sql.ts')).sqlCommand,
   webhooks: async () => (await import('./webhooks.ts')).webhooks,

@@ -1,4 +1,4 @@
-import { auditGuards } from '../audit/index.ts'
+import { auditFrozen, auditGuards, auditInvariants } from '../audit/index.ts'
 import { bulkGuards, bulkInvariants } from '../bulk/index.ts'
 import { ledgerGuards, ledgerInvariants } from '../ledger/index.ts'
 import { paymentsGuards, paymentsInvariants } from '../payments/index.ts'
@@ -13,12 +13,13 @@ const guards = [
   'integrity_checks.integrity_checks_append_only',
 ]
 /** The application's role may add to them, and do nothing else. */
-const frozen = ['audit_events', 'ledger_accounts', 'ledger_entries', 'ledger_lines']
+const frozen = [...auditFrozen, 'ledger_accounts', 'ledger_entries', 'ledger_lines']
 
 const all: readonly Invariant[] = [
   ...ledgerInvariants,
   ...paymentsInvariants,
   ...bulkInvariants,
+  ...auditInvariants,
   ...schemaInvariants(guards, frozen),
 ].toSorted((a, b) => a.id.localeCompare(b.id))
 

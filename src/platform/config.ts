@@ -64,6 +64,18 @@ export const schema = z.object({
     .min(32)
     .optional()
     .describe('encrypts sensitive columns; required in production'),
+  AUDIT_SIGNING_KEY: z
+    .string()
+    .regex(/^[A-Za-z0-9+/]{43}=$/, '32 bytes in base64, as openssl rand -base64 32 makes them')
+    .optional()
+    .describe(
+      'signs the audit trail’s checkpoints: 32 random bytes in base64; without it, in production made from SECRET_KEY, in the sandbox kept in CAURI_HOME',
+    ),
+  AUDIT_FORMER_KEYS: list
+    .optional()
+    .describe(
+      'public keys (as cauri audit key prints them) that signed checkpoints before AUDIT_SIGNING_KEY',
+    ),
   CORS_ORIGINS: list.optional().describe('origins that browsers may call from (production)'),
   ALLOWED_HOSTS: list.optional().describe('Host names that are served; all when absent'),
   LOG_LEVEL: z

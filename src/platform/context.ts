@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Config } from './config.ts'
 import type { Db } from './db.ts'
 import type { Log } from './log.ts'
@@ -9,3 +10,32 @@ export type Ctx = { readonly db: Db; readonly log: Log; readonly config: Config 
 export type Actor =
   | { readonly kind: 'organization'; readonly organization_id: bigint; readonly name: string }
   | { readonly kind: 'anonymous' }
+
+/** What is known of the call that is being served, for the audit trail. */
+export type CallFacts = {
+  readonly request_id: string
+  readonly address?: string | undefined
+  readonly user_agent?: string | undefined
+  readonly role?: string
+}
+
+const calls = new AsyncLocalStorage<{ readonly facts: CallFacts; over: boolean }>()
+
+/** Serves a call: until its work has ended, `callFacts` tells what is known of it. */
+export async function whileServing<T>(facts: CallFacts, work: () => Promise<T>): Promise<T> {
+  const call = { facts, over: false }
+  try {
+    return await calls.run(call, work)
+  } finally {
+    call.over = true // what the call has started and left running is nobody's call
+  }
+}
+
+/** The call that this code runs for, if any. Only for what the trail keeps beside an act: who may what is passed. */
+export function callFacts(): CallFacts | undefined {
+  const call = calls.getStore()
+  return call?.over === false ? call.facts : undefined
+}
+
+/** Runs what serves everybody (a driver that is woken): nothing of it belongs to the call that set it off. */
+export const outsideCalls = <T>(work: () => T): T => calls.exit(work)

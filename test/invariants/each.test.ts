@@ -160,6 +160,7 @@ const breaks: readonly Break[] = [
       `update payments_batches set finished_at = cauri_now() where id = ${doubtful}`,
       `insert into audit_events (actor, action, subject) select 'x', 'bulk.finished', bulk_id from bulk_batches where id = ${doubtful}`,
     ],
+    ['INV-25'],
   ],
   [
     'INV-13',
@@ -209,6 +210,7 @@ const breaks: readonly Break[] = [
     'INV-22',
     'a callback was never handed on',
     () => [`delete from audit_events where action = 'webhook.queued'`],
+    ['INV-25'],
   ],
   [
     'INV-22',
@@ -223,6 +225,7 @@ const breaks: readonly Break[] = [
     ({ cancelled }) => [
       `delete from audit_events e using bulk_batches b where b.id = ${cancelled} and e.subject = b.bulk_id and e.action = 'bulk.finished'`,
     ],
+    ['INV-25'],
   ],
   [
     'INV-23',
@@ -247,12 +250,33 @@ const breaks: readonly Break[] = [
     () => [
       `delete from audit_events where id = (select min(id) from audit_events where action = 'payouts.settled' and detail ->> 'paid' <> '0')`,
     ],
+    ['INV-25'],
   ],
   [
     'INV-26',
     'a top-up is not in the trail',
     () => [`delete from audit_events where action = 'account.topped-up'`],
+    ['INV-25'],
   ],
+  [
+    'INV-25',
+    'the end of the log is cut off',
+    () => [
+      `delete from audit_leaves where leaf_index = (select max(leaf_index) from audit_leaves)`,
+      `insert into audit_unsealed select id from audit_events where id not in (select event_id from audit_leaves) on conflict do nothing`,
+    ],
+  ],
+  [
+    'INV-25',
+    'an act waits for a second seal',
+    () => [`insert into audit_unsealed select min(event_id) from audit_leaves`],
+  ],
+  [
+    'INV-25',
+    'an act came in past the sealer',
+    () => [`insert into audit_events (actor, action, subject) values ('x', 'x', 'x')`],
+  ],
+  ['INV-25', 'the newest checkpoint is gone', () => ['delete from audit_checkpoints']],
   [
     'INV-27',
     'one person alone closed a line',
@@ -342,6 +366,15 @@ const breaks: readonly Break[] = [
     'the making of a bulk transfer is not in the trail',
     ({ waiting }) => [
       `delete from audit_events e using bulk_batches b where b.id = ${waiting} and e.subject = b.bulk_id`,
+    ],
+    ['INV-25'],
+  ],
+  [
+    'INV-43',
+    'nobody seals',
+    () => [
+      'set local session_replication_role = origin',
+      `insert into audit_events (actor, action, subject, at) values ('x', 'x', 'x', clock_timestamp() - interval '2 hours')`,
     ],
   ],
 ]

@@ -1,6 +1,6 @@
 import multipart from '@fastify/multipart'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Actor, Ctx } from '../context.ts'
+import { whileServing, type Actor, type Ctx } from '../context.ts'
 import { Refusal } from '../errors.ts'
 import type { SseStreams } from '../sse.ts'
 import type { Admission, Place } from './admission.ts'
@@ -81,7 +81,9 @@ function addRoute(app: FastifyInstance, route: Route, serving: Serving, known: K
       const { actor, place: kept } = known.get(request) ?? { actor: anonymous, place: undefined }
       const place = kept ?? (lane && (await serving.admission.enter(lane, reply)))
       try {
-        return await answer(route, serving, { actor, place }, request, reply)
+        const { id: request_id, ip: address, headers } = request
+        const facts = { request_id, address, user_agent: headers['user-agent'] }
+        return await whileServing(facts, () => answer(route, serving, { actor, place }, request, reply))
       } catch (error) {
         if (reply.sent) return cutStream(error, request, reply, serving)
         throw undeclared(error, route, declared.has.bind(declared), serving)
