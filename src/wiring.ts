@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { onSettled } from './bulk/index.ts'
+import { openIdentity, personName, type CodeMessage, type Identity } from './identity/index.ts'
 import type { PurposeHandler } from './payments/index.ts'
 import type { Config } from './platform/config.ts'
 import type { Log } from './platform/log.ts'
@@ -23,7 +24,25 @@ export type AppOptions = {
 export const spoolFolder = (config: Config): string => join(config.home, 'uploads')
 
 /** What others are told, and by whom: a new kind without a handler does not compile. */
-export type OutboxKind = 'bulk.finished'
+export type OutboxKind = 'bulk.finished' | 'identity.reset_asked'
+
+/** The payload of a row of the kind `identity.code`: a code that is to go out by SMS. Nothing takes these rows yet. */
+export type CodePayload = Omit<CodeMessage, 'person_id'>
+
+/** People and sign-in, as this process has them: one for each process, for the hashes that it makes at once. */
+export const identityOf = (
+  { FIELD_ENCRYPTION_KEY: field_key, PUBLIC_URL: public_url }: Config,
+  secret_key: string,
+): Identity =>
+  openIdentity({
+    secret_key,
+    field_key,
+    public_url,
+    sendCode: (tx, { person_id, ...payload }) =>
+      outbox.add<'identity.code'>(tx, 'identity.code', personName(person_id), payload satisfies CodePayload),
+    askReset: (tx, account) =>
+      outbox.add<OutboxKind>(tx, 'identity.reset_asked', 'person:unknown', account),
+  })
 
 /** The purposes that a payment can have. Each has its handler, called in the transaction that settles. */
 export const purposeHandlers = {

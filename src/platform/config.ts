@@ -66,6 +66,11 @@ export const schema = z.object({
     .describe('encrypts sensitive columns; required in production'),
   CORS_ORIGINS: list.optional().describe('origins that browsers may call from (production)'),
   ALLOWED_HOSTS: list.optional().describe('Host names that are served; all when absent'),
+  TRUSTED_PROXIES: list
+    .optional()
+    .describe(
+      'addresses or networks (10.0.0.0/8) of your reverse proxies: what they say in X-Forwarded-For is believed, for limits by address',
+    ),
   LOG_LEVEL: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
     .default('info')

@@ -1,0 +1,66 @@
+import { record } from '../audit/index.ts'
+import type { Db, Reader } from '../platform/db.ts'
+import { Refusal } from '../platform/errors.ts'
+import { parsePhone } from '../platform/phone.ts'
+import { forgiveResetCodes } from './code.ts'
+import type { Identifier, Identity } from './identity.ts'
+import { personName } from './person.ts'
+import type { SignedIn } from './register.ts'
+import { openSession } from './session.ts'
+import {
+  findAccountByEmail,
+  findAccountByPhone,
+  replaceHash,
+  type Account,
+} from './sql/people.ts'
+import type { Device } from './sql/sessions.ts'
+import { countLogin } from './throttle.ts'
+
+/**
+ * Signs a person in by phone or e-mail. A wrong password, an unknown number and a person who is not active get the same
+ * answer after the same work: CREDENTIALS_INVALID. Refuses TOO_MANY_REQUESTS after too many tries for the account or from
+ * the address, before any hash is made.
+ */
+export async function login(
+  db: Db,
+  identity: Identity,
+  tried: { readonly account: Identifier; readonly password: string; readonly device: Device },
+): Promise<SignedIn> {
+  const account = await findAccount(db, tried.account)
+  const name = account === undefined ? `unknown:${writtenOf(tried.account)}` : personName(account.person.id)
+  const counted = await countLogin(db, identity, { account: name, address: tried.device.address })
+  const right = await identity.hasher.verify(tried.password, account?.phc ?? identity.hasher.nobody)
+  if (account === undefined || !right || !account.person.is_active) {
+    const subject = account === undefined ? 'person:unknown' : name
+    await db.tx((tx) => record(tx, { actor: subject, action: 'login.failed', subject }))
+    throw new Refusal('CREDENTIALS_INVALID')
+  }
+  const renewed = await renewedHash(identity, account, tried.password)
+  const signed = await db.tx(async (tx) => {
+    if (renewed !== undefined) await replaceHash(tx, account.person.id, account.phc, renewed)
+    await forgiveResetCodes(tx, account.person.id)
+    await record(tx, { actor: name, action: 'login.succeeded', subject: name })
+    const tokens = await openSession(tx, identity, { person_id: account.person.id, device: tried.device })
+    return { person: account.person, tokens }
+  })
+  await counted.succeeded()
+  return signed
+}
+
+/** The same password at today's cost, where the stored one was made at another. */
+const renewedHash = async (
+  { hasher }: Identity,
+  { phc }: Account,
+  password: string,
+): Promise<string | undefined> => (hasher.isOutdated(phc) ? hasher.hash(password) : undefined)
+
+/** Whom somebody says that he is, if that person exists. Refuses PHONE_INVALID for what is no number at all. */
+export function findAccount(db: Reader, account: Identifier): Promise<Account | undefined> {
+  return 'email' in account
+    ? findAccountByEmail(db, account.email)
+    : findAccountByPhone(db, parsePhone(account.phone_number).number)
+}
+
+/** One spelling for each identifier: a stranger's tries at it are counted together. */
+const writtenOf = (account: Identifier): string =>
+  'email' in account ? account.email.toLowerCase() : parsePhone(account.phone_number).number
