@@ -8,7 +8,7 @@ import type { Identifier, Identity } from './identity.ts'
 import { findAccount } from './login.ts'
 import { assertGoodPassword } from './password/choose.ts'
 import { personName, type Person } from './person.ts'
-import { findAccountById, setPassword } from './sql/people.ts'
+import { findAccountById, lockPassword, setPassword } from './sql/people.ts'
 import { endSessions } from './sql/sessions.ts'
 import { countLogin, countReset } from './throttle.ts'
 
@@ -48,6 +48,7 @@ export async function changePassword(
   }
   const phc = await identity.hasher.hash(by.new_password)
   await db.tx(async (tx) => {
+    if (!(await lockPassword(tx, by.person_id, account.phc))) throw new Refusal('PASSWORD_WRONG')
     await setPassword(tx, by.person_id, phc)
     await endSessions(tx, { person_id: by.person_id, except: by.session_id }, 'PASSWORD_CHANGED')
     await forgiveResetCodes(tx, by.person_id)

@@ -10,6 +10,7 @@ import { openSession } from './session.ts'
 import {
   findAccountByEmail,
   findAccountByPhone,
+  lockPassword,
   replaceHash,
   type Account,
 } from './sql/people.ts'
@@ -37,7 +38,9 @@ export async function login(
   }
   const renewed = await renewedHash(identity, account, tried.password)
   const signed = await db.tx(async (tx) => {
-    if (renewed !== undefined) await replaceHash(tx, account.person.id, account.phc, renewed)
+    // Changed since it was verified: who knows the old one signs in no more.
+    if (!(await lockPassword(tx, account.person.id, account.phc))) throw new Refusal('CREDENTIALS_INVALID')
+    if (renewed !== undefined) await replaceHash(tx, account.person.id, renewed)
     await forgiveResetCodes(tx, account.person.id)
     await record(tx, { actor: name, action: 'login.succeeded', subject: name })
     const tokens = await openSession(tx, identity, { person_id: account.person.id, device: tried.device })

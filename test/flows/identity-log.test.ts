@@ -56,6 +56,7 @@ test('no number, name, address, password, token or code comes into the log or th
   })
   expect(registered.status).toBe(201)
   const { access, refresh } = registered.body
+  const code = await sentCode(database.db, phone)
   const steps: readonly (readonly [number, () => Promise<Answer>])[] = [
     [409, () => call('POST', '/api/auth/register', { phone_number: phone, first_name: 'Canarix', last_name: 'Zephyrine', password, password_confirmation: password, role: 'BUYER' })],
     [400, () => call('POST', '/api/auth/register', { phone_number: phone, Zephyrine: 'Canarix', password })],
@@ -68,7 +69,6 @@ test('no number, name, address, password, token or code comes into the log or th
     [202, () => call('POST', '/api/auth/password-reset/request', { phone_number: phone })],
   ]
   for (const [status, step] of steps) expect((await step()).status).toBe(status)
-  const code = await sentCode(database.db, phone)
   const verify = (verification_code: string) =>
     call('POST', '/api/auth/verify-phone', { verification_code }, access)
   expect((await verify(otherThan(code))).status).toBe(400)

@@ -210,3 +210,19 @@ test('the current password cannot be guessed with a stolen access token either',
   expect(judged).toBeLessThanOrEqual(judgedWithin(performance.now() - begun))
   expect(answers.filter(({ status }) => status === 429)).toHaveLength(20 - judged)
 })
+
+test('nobody signs in with the old password once it is changed, however close together', async () => {
+  const person = await registerPerson(server)
+  const change = server.call(
+    'POST',
+    '/api/auth/change-password',
+    { current_password: PASSWORD, new_password: 'une mangue bleue', new_password_confirmation: 'une mangue bleue' },
+    { ...bearer(person.access), ...elsewhere() },
+  )
+  const signing = Promise.all(
+    Array.from({ length: 4 }, () => signIn(server, { phone_number: person.phone, password: PASSWORD })),
+  )
+  expect((await change).status).toBe(200)
+  for (const { status, body } of await signing) if (status === 200) expect(await isAlive(body.access)).toBe(false)
+  expect(await isAlive(person.access)).toBe(true)
+})

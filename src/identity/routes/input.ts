@@ -4,14 +4,14 @@ import type { Actor, Ctx } from '../../platform/context.ts'
 import { Refusal } from '../../platform/errors.ts'
 import { callerAddress } from '../../platform/http/caller-address.ts'
 import type { Identifier, Identity } from '../identity.ts'
-import type { Person } from '../person.ts'
+import type { SignedIn } from '../register.ts'
 import type { Tokens } from '../session.ts'
 import type { Device } from '../sql/sessions.ts'
 import { personView } from '../view.ts'
 
 /** Control characters would spoil a message, a page or a log; a name has none. */
 const printable = /^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]*$/u
-export const line = (most: number) => z.string().trim().min(1).max(most).regex(printable)
+export const line = (most: number): z.ZodString => z.string().trim().min(1).max(most).regex(printable)
 
 /** Checked for its number plan when it is used; here only that it is short. */
 export const phone = z.string().min(6).max(32)
@@ -41,9 +41,17 @@ export function signedIn(actor: Actor): Extract<Actor, { kind: 'person' }> {
   return actor
 }
 
-export const tokensView = ({ limits }: Identity, tokens: Tokens) => ({ ...tokens, expires_in: limits.access_s })
+type TokensView = Tokens & { readonly expires_in: number }
 
-export const signedInView = (identity: Identity, person: Person, tokens: Tokens) => ({
+export const tokensView = ({ limits }: Identity, tokens: Tokens): TokensView => ({
+  ...tokens,
+  expires_in: limits.access_s,
+})
+
+export const signedInView = (
+  identity: Identity,
+  { person, tokens }: SignedIn,
+): TokensView & { readonly user: ReturnType<typeof personView> } => ({
   user: personView(person),
   ...tokensView(identity, tokens),
 })

@@ -42,8 +42,8 @@ const registerRoute = (identity: Identity): Route =>
     handle: async ({ ctx, body, language: asked, request }) => {
       const registration = { ...body, preferred_language: body.preferred_language ?? asked }
       const device = deviceOf(ctx, request)
-      const { person, tokens } = await register(ctx.db, identity, { registration, device })
-      return { status: 201, body: signedInView(identity, person, tokens) }
+      const signed = await register(ctx.db, identity, { registration, device })
+      return { status: 201, body: signedInView(identity, signed) }
     },
   })
 
@@ -62,8 +62,7 @@ const loginRoute = (identity: Identity): Route =>
     refusals: ['PHONE_INVALID', 'CREDENTIALS_INVALID'],
     handle: async ({ ctx, body, request }) => {
       const tried = { account: identifierOf(body), password: body.password, device: deviceOf(ctx, request) }
-      const { person, tokens } = await login(ctx.db, identity, tried)
-      return { status: 200, body: signedInView(identity, person, tokens) }
+      return { status: 200, body: signedInView(identity, await login(ctx.db, identity, tried)) }
     },
   })
 

@@ -99,6 +99,14 @@ export const setPassword = (tx: Tx, id: bigint, phc: string): Promise<number> =>
     sql`update identity_passwords set phc = ${phc}, changed_at = cauri_now() where person_id = ${id}`,
   )
 
-/** The same password under other parameters; nothing when it was changed meanwhile. */
-export const replaceHash = (tx: Tx, id: bigint, from: string, to: string): Promise<number> =>
-  tx.run(sql`update identity_passwords set phc = ${to} where person_id = ${id} and phc = ${from}`)
+/**
+ * Whether the hash that a password was verified against is still the person's, locked: it was changed before this
+ * transaction, or will be after it, and then sees what this one has written.
+ */
+export const lockPassword = async (tx: Tx, id: bigint, phc: string): Promise<boolean> =>
+  (await tx.maybeOne(sql`
+    select person_id from identity_passwords where person_id = ${id} and phc = ${phc} for update`)) !== undefined
+
+/** The same password at another cost: it was not changed by that. */
+export const replaceHash = (tx: Tx, id: bigint, phc: string): Promise<number> =>
+  tx.run(sql`update identity_passwords set phc = ${phc} where person_id = ${id}`)

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { readConfig } from '../config.ts'
 import { callerAddress } from './caller-address.ts'
 
 const from = (remoteAddress: string, forwarded?: string, trusted?: readonly string[]): string =>
@@ -24,6 +25,10 @@ test('behind a trusted proxy the caller is the last address that no trusted prox
   expect(from('10.0.0.1', '196.200.1.7, nonsense', trusted)).toBe('10.0.0.1')
 })
 
-test('a list that names no address is refused', () => {
-  expect(() => from('10.0.0.1', '1.1.1.1', ['proxy.example'])).toThrow('proxy.example')
-})
+test.each(['proxy.example', '10.0.0.0/33', '10.0.0.0/8/8', '10.0.0', '2001:db8::/129', '10.0.0.0/x'])(
+  'a list that names no address or network is refused at start: %s',
+  (TRUSTED_PROXIES) => {
+    expect(() => readConfig({ TRUSTED_PROXIES })).toThrow('TRUSTED_PROXIES')
+    expect(readConfig({ TRUSTED_PROXIES: '10.0.0.0/8,2001:db8::/32 127.0.0.1' }).TRUSTED_PROXIES).toHaveLength(3)
+  },
+)
