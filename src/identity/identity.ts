@@ -34,7 +34,7 @@ export type Identifier = { readonly phone_number: string } | { readonly email: s
 export type ThrottleRule = {
   readonly free: number
   readonly longest_s: number
-  /** After so long without a try, the count begins again. */
+  /** So long after its first try, the count begins again: else a busy address would never be free of it. */
   readonly forgotten_after_s: number
 }
 

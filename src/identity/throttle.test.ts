@@ -63,7 +63,7 @@ test('a refused try changes nothing, and a success forgets what was counted', as
   expect(await delayOf('person:3')).toBe(0)
 })
 
-test('after a day without a try the count begins again', async () => {
+test('a day after its first try the count begins again', async () => {
   for (let i = 0; i < 5; i++) await login('person:4')
   await advanceClock(db, 86_401)
   await login('person:4')

@@ -7,18 +7,20 @@ import type { ThrottleRule } from '../identity.ts'
  * still to wait, 0 when the try is allowed.
  */
 export async function countTry(db: Reader, subject: Buffer, rule: ThrottleRule): Promise<number> {
+  const { free, longest_s, forgotten_after_s } = rule
   const row = await db.maybeOne<{ counted: number }>(sql`
     insert into identity_throttles as t (subject, counted, begun_at, last_at, refused_until)
-    values (${subject}, 1, cauri_now(), cauri_now(), case when ${rule.free}::integer <= 1 then cauri_now() + interval '1 second' end)
-    on conflict (subject) do update set
-      counted = case when t.last_at < cauri_now() - ${rule.forgotten_after_s}::float8 * interval '1 second' then 1 else t.counted + 1 end,
-      begun_at = case when t.last_at < cauri_now() - ${rule.forgotten_after_s}::float8 * interval '1 second' then cauri_now() else t.begun_at end,
-      last_at = cauri_now(),
-      refused_until = case
-        when t.last_at < cauri_now() - ${rule.forgotten_after_s}::float8 * interval '1 second' then null
-        when t.counted + 1 >= ${rule.free}::integer then cauri_now()
-          + least(power(2, least(t.counted + 1 - ${rule.free}::integer, 30)), ${rule.longest_s}::float8) * interval '1 second'
-      end
+    values (${subject}, 1, cauri_now(), cauri_now(),
+      case when ${free}::integer <= 1 then cauri_now() + interval '1 second' end)
+    on conflict (subject) do update set (counted, begun_at, last_at, refused_until) = (
+      select next.counted, case when next.counted = 1 then cauri_now() else t.begun_at end, cauri_now(),
+        case when next.counted >= ${free}::integer then cauri_now()
+          + least(power(2, least(next.counted - ${free}::integer, 30)), ${longest_s}::float8) * interval '1 second'
+        end
+      from (
+        select case when t.begun_at < cauri_now() - ${forgotten_after_s}::float8 * interval '1 second' then 1
+          else t.counted + 1 end as counted
+      ) next)
     where t.refused_until is null or t.refused_until <= cauri_now()
     returning counted`)
   return row === undefined ? waitOf(db, subject) : 0
