@@ -8,7 +8,12 @@ import {
   type BulkDeps,
   type Progress,
 } from './bulk/index.ts'
-import { authenticatePerson, findOrganizationByName, identityRoutes, type Identity } from './identity/index.ts'
+import {
+  authenticatePerson,
+  findOrganizationByName,
+  identityRoutes,
+  type Identity,
+} from './identity/index.ts'
 import { integrityRoutes, readIntegrity, type IntegrityFigures } from './integrity/index.ts'
 import {
   accountRoutes,
@@ -239,7 +244,11 @@ const apiRoutes = ({ config }: Ctx, { identity, ...live }: Live): readonly Route
  * Who asks: a person by an access token, or, without credentials, the sandbox's own machine as the demo organisation. A
  * request with credentials that are not good is refused, and never falls back to anything.
  */
-async function authenticate({ db, config }: Ctx, identity: Identity, request: FastifyRequest): Promise<Actor> {
+async function authenticate(
+  { db, config }: Ctx,
+  identity: Identity,
+  request: FastifyRequest,
+): Promise<Actor> {
   const { authorization } = request.headers
   if (authorization !== undefined) return authenticatePerson(db, identity, authorization)
   if (!isTrustedSandboxCall(request, config)) return { kind: 'anonymous' }

@@ -27,16 +27,17 @@ const accounts: readonly Omit<NewAccount, 'organization_id'>[] = [
 ]
 
 /** In this order of id, 1 to 4. */
-const people: readonly { readonly phone_number: string; readonly name: string; readonly role: PersonRole }[] = [
-  { phone_number: '+237670123456', name: 'Amina Nkeng', role: 'BUYER' },
-  { phone_number: '+237698765432', name: 'Bertrand Fotso', role: 'SELLER' },
-  { phone_number: '+237655555555', name: 'Clarisse Mbarga', role: 'ARBITRE' },
-  { phone_number: '+237600000000', name: 'Daniel Ewondo', role: 'ADMIN' },
-]
+const people: readonly { readonly phone_number: string; readonly name: string; readonly role: PersonRole }[] =
+  [
+    { phone_number: '+237670123456', name: 'Amina Nkeng', role: 'BUYER' },
+    { phone_number: '+237698765432', name: 'Bertrand Fotso', role: 'SELLER' },
+    { phone_number: '+237655555555', name: 'Clarisse Mbarga', role: 'ARBITRE' },
+    { phone_number: '+237600000000', name: 'Daniel Ewondo', role: 'ADMIN' },
+  ]
 
 /** TestPassword123!, which everybody may know: hashed once and for all, so that no start waits for it. */
 const DEMO_PHC =
-  'DEMO_PHC_HERE'
+  '$argon2id$v=19$m=65536,t=3,p=1$4AP+8MX3r7lk08Yn3Ko6Sg$FDReF22F38mB+eGOqHPXUBiJnAfZilyLkgTeP+fR7iQ'
 
 /**
  * What the sandbox starts with: an organisation and its two accounts, and four people whose phone and identity count as

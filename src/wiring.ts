@@ -40,8 +40,7 @@ export const identityOf = (
     public_url,
     sendCode: (tx, { person_id, ...payload }) =>
       outbox.add<'identity.code'>(tx, 'identity.code', personName(person_id), payload satisfies CodePayload),
-    askReset: (tx, account) =>
-      outbox.add<OutboxKind>(tx, 'identity.reset_asked', 'person:unknown', account),
+    askReset: (tx, account) => outbox.add<OutboxKind>(tx, 'identity.reset_asked', 'person:unknown', account),
   })
 
 /** The purposes that a payment can have. Each has its handler, called in the transaction that settles. */

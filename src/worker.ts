@@ -14,7 +14,14 @@ import { openJobs, type Jobs, type QueueRules } from './platform/jobs.ts'
 import { openOutbound, type Outbound } from './platform/outbound.ts'
 import * as outbox from './platform/outbox.ts'
 import { deliver, newDelivery, type Delivery } from './webhooks/index.ts'
-import { identityOf, MOJALOOP, purposeHandlers, spoolFolder, type AppOptions, type OutboxKind } from './wiring.ts'
+import {
+  identityOf,
+  MOJALOOP,
+  purposeHandlers,
+  spoolFolder,
+  type AppOptions,
+  type OutboxKind,
+} from './wiring.ts'
 
 const queues = {
   'webhook.deliver': { retries: 12, retry_delay_s: 5, expire_s: 60 },

@@ -100,7 +100,9 @@ test('a hundred guesses at once are a hundred: five are judged', async () => {
   expect(new Set(await Promise.all(guesses))).toEqual(new Set<Verdict>(['wrong']))
   const row = await db.one(sql`select tries from identity_codes where person_id = ${person.id}`)
   expect(row).toEqual({ tries: 5 })
-  expect(await db.one(sql`select failures from identity_code_failures where person_id = ${person.id}`)).toEqual({
+  expect(
+    await db.one(sql`select failures from identity_code_failures where person_id = ${person.id}`),
+  ).toEqual({
     failures: 5,
   })
 })

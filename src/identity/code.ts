@@ -14,8 +14,11 @@ const ownerOf = ({ id, phone_number }: Owner, purpose: CodePurpose): q.CodeOwner
   purpose,
 })
 
-const hashOf = ({ digest }: Identity, { person_id, phone_number, purpose }: q.CodeOwner, code: string): Buffer =>
-  digest('code', `${person_id}\0${phone_number}\0${purpose}\0${code}`)
+const hashOf = (
+  { digest }: Identity,
+  { person_id, phone_number, purpose }: q.CodeOwner,
+  code: string,
+): Buffer => digest('code', `${person_id}\0${phone_number}\0${purpose}\0${code}`)
 
 /** Whether a code went out; otherwise in how many seconds the next one may. */
 export type Sent = { readonly kind: 'sent' } | { readonly kind: 'too_many'; readonly wait_s: number }
@@ -47,7 +50,10 @@ export async function sendCode(
   return { kind: 'sent' }
 }
 
-const tooMany = (wait_s: number | null): Sent => ({ kind: 'too_many', wait_s: Math.max(1, Math.ceil(wait_s ?? 1)) })
+const tooMany = (wait_s: number | null): Sent => ({
+  kind: 'too_many',
+  wait_s: Math.max(1, Math.ceil(wait_s ?? 1)),
+})
 
 /**
  * `wrong` is also a code that is too old, used, tried five times, or was never sent. `locked`: too many wrong ones in a

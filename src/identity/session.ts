@@ -30,7 +30,12 @@ export async function openSession(
   return { access: await issueAccess(tx, identity, { person_id, session_id: id }), refresh }
 }
 
-async function addToken(tx: Tx, { limits }: Identity, session_id: string, generation: number): Promise<string> {
+async function addToken(
+  tx: Tx,
+  { limits }: Identity,
+  session_id: string,
+  generation: number,
+): Promise<string> {
   const refresh = newRefresh()
   await q.insertToken(tx, { hash: hashOf(refresh), session_id, generation, lasts_s: limits.refresh_s })
   return refresh
@@ -55,7 +60,11 @@ export async function refreshSession(db: Db, identity: Identity, refresh: string
     if (token.is_repeatable && token.sealed_successor !== null)
       return repeat(tx, identity, session, { refresh, hash, sealed: token.sealed_successor })
     await q.endSession(tx, session, 'REUSE')
-    await record(tx, { actor: personName(session.person_id), action: 'session.reuse_detected', subject: session.id })
+    await record(tx, {
+      actor: personName(session.person_id),
+      action: 'session.reuse_detected',
+      subject: session.id,
+    })
     return undefined
   })
   if (tokens === undefined) throw new Refusal('AUTHENTICATION_REQUIRED')

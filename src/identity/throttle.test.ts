@@ -24,7 +24,12 @@ const isRefused = async (counting: Promise<unknown>): Promise<boolean> =>
   counting.then(
     () => false,
     (error: unknown) => {
-      if (error instanceof Refusal && error.code === 'TOO_MANY_REQUESTS' && (error.more.retry_after_s ?? 0) > 0) return true
+      if (
+        error instanceof Refusal &&
+        error.code === 'TOO_MANY_REQUESTS' &&
+        (error.more.retry_after_s ?? 0) > 0
+      )
+        return true
       throw error
     },
   )

@@ -46,7 +46,11 @@ export async function countLogin(
 
 const HOUR_S = 3_600
 
-export async function countRegistration(db: Db, { digest, limits }: Identity, address: string): Promise<void> {
+export async function countRegistration(
+  db: Db,
+  { digest, limits }: Identity,
+  address: string,
+): Promise<void> {
   const subject = digest('register address', networkOf(address))
   refuse(await q.countInWindow(db, subject, { most: limits.registrations_per_hour, lasts_s: HOUR_S }))
 }

@@ -12,7 +12,9 @@ const list = z.string().transform((text) => text.split(/[,\s]+/).filter((part) =
 function isNetwork(text: string): boolean {
   const [address = '', bits = '0', ...more] = text.split('/')
   const family = isIP(address)
-  return family !== 0 && more.length === 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128)
+  return (
+    family !== 0 && more.length === 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128)
+  )
 }
 const secondsList = z.string().transform((text, ctx) => {
   const parts = text

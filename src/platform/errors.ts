@@ -176,7 +176,11 @@ export const refusals = {
     en: 'This phone number has an account already',
     fr: 'Ce numéro de téléphone a déjà un compte',
   },
-  EMAIL_TAKEN: { status: 409, en: 'This e-mail address is in use', fr: 'Cette adresse e-mail est déjà utilisée' },
+  EMAIL_TAKEN: {
+    status: 409,
+    en: 'This e-mail address is in use',
+    fr: 'Cette adresse e-mail est déjà utilisée',
+  },
   PASSWORD_TOO_COMMON: {
     status: 400,
     en: 'This password is among the first that guessers try',

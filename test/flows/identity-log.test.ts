@@ -44,7 +44,15 @@ test('no number, name, address, password, token or code comes into the log or th
   const phone = '+237671234987'
   const password = 'canary-password-77'
   const other = 'canary-password-88'
-  const canaries = ['671234987', 'Canarix', 'Zephyrine', 'canary@example.com', 'Rue du Canari', password, other]
+  const canaries = [
+    '671234987',
+    'Canarix',
+    'Zephyrine',
+    'canary@example.com',
+    'Rue du Canari',
+    password,
+    other,
+  ]
   const registered = await call('POST', '/api/auth/register', {
     phone_number: phone,
     email: 'canary@example.com',
@@ -58,7 +66,18 @@ test('no number, name, address, password, token or code comes into the log or th
   const { access, refresh } = registered.body
   const code = await sentCode(database.db, phone)
   const steps: readonly (readonly [number, () => Promise<Answer>])[] = [
-    [409, () => call('POST', '/api/auth/register', { phone_number: phone, first_name: 'Canarix', last_name: 'Zephyrine', password, password_confirmation: password, role: 'BUYER' })],
+    [
+      409,
+      () =>
+        call('POST', '/api/auth/register', {
+          phone_number: phone,
+          first_name: 'Canarix',
+          last_name: 'Zephyrine',
+          password,
+          password_confirmation: password,
+          role: 'BUYER',
+        }),
+    ],
     [400, () => call('POST', '/api/auth/register', { phone_number: phone, Zephyrine: 'Canarix', password })],
     [400, () => call('POST', '/api/auth/login', { phone_number: password, password: phone })],
     [401, () => call('POST', '/api/auth/login', { email: 'canary@example.com', password: other })],
@@ -94,6 +113,8 @@ test('no number, name, address, password, token or code comes into the log or th
   for (const canary of canaries) expect(seen.filter((text) => text.includes(canary))).toEqual([])
   for (const secret of [code, reset])
     expect(seen.filter((text) => new RegExp(`(?<![\\w.:-])${secret}(?![\\w.:-])`).test(text))).toEqual([])
-  const found = await database.db.many<{ text: string }>(sql`select e::text as text from audit_events e where subject like 'person:%'`)
+  const found = await database.db.many<{ text: string }>(
+    sql`select e::text as text from audit_events e where subject like 'person:%'`,
+  )
   expect(found.length).toBeGreaterThan(5)
 })

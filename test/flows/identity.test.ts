@@ -68,7 +68,12 @@ test('the known sequence works as it is written: register, sign in, prove the ph
   expect(signed.status).toBe(200)
   const me = bearer(signed.body.access)
   const code = await sentCode(server.db, '+237612345678')
-  const wrong = await server.call('POST', '/api/auth/verify-phone/', { verification_code: otherThan(code) }, me)
+  const wrong = await server.call(
+    'POST',
+    '/api/auth/verify-phone/',
+    { verification_code: otherThan(code) },
+    me,
+  )
   expect([wrong.status, wrong.body.code]).toEqual([400, 'CODE_INVALID'])
   const right = await server.call('POST', '/api/auth/verify-phone/', { verification_code: code }, me)
   expect(right.status).toBe(200)
@@ -102,16 +107,31 @@ test('no column can be sent that is not asked for: refused, and the row is as it
       select md5(p::text || w::text) as row from identity_people p join identity_passwords w on w.person_id = p.id
       where p.id = ${id}`)
   const before = await hash()
-  const people = () => server.db.one(sql`select count(*) as n, md5(string_agg(roles::text, ',' order by id)) as roles from identity_people`)
+  const people = () =>
+    server.db.one(
+      sql`select count(*) as n, md5(string_agg(roles::text, ',' order by id)) as roles from identity_people`,
+    )
   const all = await people()
   const profile = new Set(['first_name', 'last_name', 'email', 'preferred_language', 'date_of_birth'])
   const registering = new Set(['phone_number', 'email', 'first_name', 'last_name', 'preferred_language'])
   let asked = 0
-  for (const name of [...columns.map((one) => one.name), 'role', 'roles', 'is_staff', 'kycStatus', '__proto__']) {
+  for (const name of [
+    ...columns.map((one) => one.name),
+    'role',
+    'roles',
+    'is_staff',
+    'kycStatus',
+    '__proto__',
+  ]) {
     const value = name === 'kyc_status' ? 'VERIFIED' : name.startsWith('is_') ? true : 'ADMIN'
     const body = JSON.parse(`{${JSON.stringify(name)}:${JSON.stringify(value)}}`) as object
     if (!profile.has(name) && !name.startsWith('address_')) {
-      const said = await server.call('PATCH', '/api/auth/profile', { first_name: 'Zoe', ...body }, bearer(access))
+      const said = await server.call(
+        'PATCH',
+        '/api/auth/profile',
+        { first_name: 'Zoe', ...body },
+        bearer(access),
+      )
       if (name !== '__proto__') expect([name, said.status]).toEqual([name, 400])
       asked++
     }
@@ -219,7 +239,8 @@ test('a password that was hashed at another cost is hashed anew at the next sign
   const old = await openHasher({ cost: { memory: 19_456, passes: 2, parallelism: 1 } }).hash(PASSWORD)
   await server.db.run(sql`update identity_passwords set phc = ${old} where person_id = ${id}`)
   const phc = async () =>
-    (await server.db.one<{ phc: string }>(sql`select phc from identity_passwords where person_id = ${id}`)).phc
+    (await server.db.one<{ phc: string }>(sql`select phc from identity_passwords where person_id = ${id}`))
+      .phc
   expect((await signIn(server, { phone_number: phone, password: 'not the right one' })).status).toBe(401)
   expect(await phc()).toBe(old)
   expect((await signIn(server, { phone_number: phone, password: PASSWORD })).status).toBe(200)
@@ -240,7 +261,12 @@ test('the profile changes where it may; null empties; the trail says which field
   })
   expect(changed).toMatchObject({
     status: 200,
-    body: { email: 'new@example.com', date_of_birth: '1990-02-28', address_city: 'Douala', first_name: 'Amina' },
+    body: {
+      email: 'new@example.com',
+      date_of_birth: '1990-02-28',
+      address_city: 'Douala',
+      first_name: 'Amina',
+    },
   })
   const emptied = await patch({ email: null, address_city: null })
   expect(emptied.body).toMatchObject({ email: null, address_city: null, address_country: 'CM' })
@@ -287,9 +313,19 @@ test('a code is sent again three times an hour, and only the newest counts', asy
 
 test('who lost the password sets a new one by a code; every session ends', async () => {
   const { phone, access, refresh } = await registerPerson(server)
-  const known = await server.call('POST', '/api/auth/password-reset/request/', { phone_number: phone }, elsewhere())
+  const known = await server.call(
+    'POST',
+    '/api/auth/password-reset/request/',
+    { phone_number: phone },
+    elsewhere(),
+  )
   const stranger = newPhone()
-  const unknown = await server.call('POST', '/api/auth/password-reset/request/', { phone_number: stranger }, elsewhere())
+  const unknown = await server.call(
+    'POST',
+    '/api/auth/password-reset/request/',
+    { phone_number: stranger },
+    elsewhere(),
+  )
   expect([known.status, known.text]).toEqual([202, unknown.text])
   expect(unknown.status).toBe(202)
   const first = await sentCode(server.db, phone)
@@ -302,7 +338,12 @@ test('who lost the password sets a new one by a code; every session ends', async
   expect(first).toBeDefined()
   const NEW = 'une autre mangue, plus mûre'
   const confirm = (phone_number: string, reset_code: string, new_password = NEW) =>
-    server.call('POST', '/api/auth/password-reset/confirm/', { phone_number, reset_code, new_password }, elsewhere())
+    server.call(
+      'POST',
+      '/api/auth/password-reset/confirm/',
+      { phone_number, reset_code, new_password },
+      elsewhere(),
+    )
   const wrong = await confirm(phone, otherThan(code))
   expect([wrong.status, wrong.body.code]).toEqual([400, 'CODE_INVALID'])
   expect(same(await confirm(stranger, code))).toEqual(same(wrong))
@@ -313,13 +354,19 @@ test('who lost the password sets a new one by a code; every session ends', async
   expect((await server.call('POST', '/api/auth/token/refresh', { refresh })).status).toBe(401)
   expect((await signIn(server, { phone_number: phone, password: PASSWORD })).status).toBe(401)
   expect((await signIn(server, { phone_number: phone, password: NEW })).status).toBe(200)
-  const codes = await server.db.one(sql`select count(*) as n from identity_codes where phone_number = ${stranger}`)
+  const codes = await server.db.one(
+    sql`select count(*) as n from identity_codes where phone_number = ${stranger}`,
+  )
   expect(codes).toEqual({ n: 0n })
 })
 
 test('everything of people is answered in French and in English', async () => {
   const ask = (language: string) =>
-    signIn(server, { phone_number: newPhone(), password: 'whatever it is' }, { ...elsewhere(), 'accept-language': language })
+    signIn(
+      server,
+      { phone_number: newPhone(), password: 'whatever it is' },
+      { ...elsewhere(), 'accept-language': language },
+    )
   expect((await ask('fr')).body.title).toBe('Ce numéro ou cet e-mail et ce mot de passe ne vont pas ensemble')
   expect((await ask('en')).body.title).toBe('This number or e-mail and this password do not belong together')
 })

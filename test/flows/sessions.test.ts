@@ -26,9 +26,11 @@ const isAlive = async (access: string): Promise<boolean> =>
 const again = async ({ phone }: Registered): Promise<{ access: string; refresh: string }> =>
   (await signIn(server, { phone_number: phone, password: PASSWORD })).body
 const endedBecause = async ({ id }: Registered): Promise<unknown> =>
-  (await server.db.one<{ why: unknown }>(
-    sql`select array_agg(ended_because order by created_at) as why from identity_sessions where person_id = ${id}`,
-  )).why
+  (
+    await server.db.one<{ why: unknown }>(
+      sql`select array_agg(ended_because order by created_at) as why from identity_sessions where person_id = ${id}`,
+    )
+  ).why
 
 test('a refresh token gives the next pair, and the new one the next', async () => {
   const person = await registerPerson(server)
@@ -40,7 +42,9 @@ test('a refresh token gives the next pair, and the new one the next', async () =
     expect(await isAlive(said.body.access)).toBe(true)
     token = said.body.refresh
   }
-  const kept = await server.db.many<{ text: string }>(sql`select t::text as text from identity_refresh_tokens t`)
+  const kept = await server.db.many<{ text: string }>(
+    sql`select t::text as text from identity_refresh_tokens t`,
+  )
   for (const { text } of kept) {
     expect(text).not.toContain(token)
     expect(text).not.toContain(Buffer.from(token).toString('hex'))
@@ -128,10 +132,13 @@ test('an access token lives ten minutes, a refresh token thirty days, a session 
   expect((await refresh(body.refresh)).status).toBe(401)
 })
 
-test.each(['', 'nonsense', 'A'.repeat(43), '../../x', 'x'.repeat(201)])('a token that is none is refused: %j', async (token) => {
-  const said = await refresh(token)
-  expect(said.status).toBe(token === '' || token.length > 200 ? 400 : 401)
-})
+test.each(['', 'nonsense', 'A'.repeat(43), '../../x', 'x'.repeat(201)])(
+  'a token that is none is refused: %j',
+  async (token) => {
+    const said = await refresh(token)
+    expect(said.status).toBe(token === '' || token.length > 200 ? 400 : 401)
+  },
+)
 
 test('sessions are listed, and one is revoked: its access is refused at once', async () => {
   const person = await registerPerson(server)
@@ -141,7 +148,10 @@ test('sessions are listed, and one is revoked: its access is refused at once', a
   expect(list.body.sessions).toHaveLength(2)
   const current = list.body.sessions.filter((one: { current: boolean }) => one.current)
   expect(current).toHaveLength(1)
-  expect(current[0]).toMatchObject({ address: expect.stringMatching(/^10\./), user_agent: expect.any(String) })
+  expect(current[0]).toMatchObject({
+    address: expect.stringMatching(/^10\./),
+    user_agent: expect.any(String),
+  })
   const other = list.body.sessions.find((one: { current: boolean }) => !one.current).id
   const revoke = (id: string, access: string) =>
     server.call('DELETE', `/api/auth/sessions/${id}`, undefined, bearer(access))
@@ -216,13 +226,18 @@ test('nobody signs in with the old password once it is changed, however close to
   const change = server.call(
     'POST',
     '/api/auth/change-password',
-    { current_password: PASSWORD, new_password: 'une mangue bleue', new_password_confirmation: 'une mangue bleue' },
+    {
+      current_password: PASSWORD,
+      new_password: 'une mangue bleue',
+      new_password_confirmation: 'une mangue bleue',
+    },
     { ...bearer(person.access), ...elsewhere() },
   )
   const signing = Promise.all(
     Array.from({ length: 4 }, () => signIn(server, { phone_number: person.phone, password: PASSWORD })),
   )
   expect((await change).status).toBe(200)
-  for (const { status, body } of await signing) if (status === 200) expect(await isAlive(body.access)).toBe(false)
+  for (const { status, body } of await signing)
+    if (status === 200) expect(await isAlive(body.access)).toBe(false)
   expect(await isAlive(person.access)).toBe(true)
 })

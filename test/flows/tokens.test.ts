@@ -106,17 +106,20 @@ function mutants(genuine: string): Readonly<Record<string, string>> {
     'kid an object': header({ kid: { toString: kid } }),
     'jwk of a stranger': header({ jwk: strangerJwk }, stranger.privateKey),
     'jwk of a stranger, ours signs': header({ jwk: strangerJwk }),
-    'jku': header({ jku: 'http://127.0.0.1:9/jwks.json' }, stranger.privateKey),
+    jku: header({ jku: 'http://127.0.0.1:9/jwks.json' }, stranger.privateKey),
     'jku, ours signs': header({ jku: 'http://127.0.0.1:9/jwks.json' }),
-    'x5u': header({ x5u: 'http://127.0.0.1:9/cert.pem' }),
-    'x5c': header({ x5c: ['AAAA'] }, stranger.privateKey),
-    'crit': header({ crit: ['exp'] }),
+    x5u: header({ x5u: 'http://127.0.0.1:9/cert.pem' }),
+    x5c: header({ x5c: ['AAAA'] }, stranger.privateKey),
+    crit: header({ crit: ['exp'] }),
     'b64 false': header({ b64: false, crit: ['b64'] }),
-    'zip': header({ zip: 'DEF' }),
-    'cty': header({ cty: 'JWT' }),
+    zip: header({ zip: 'DEF' }),
+    cty: header({ cty: 'JWT' }),
     'header in another order': signed({ typ: 'at+jwt', alg: 'EdDSA', kid }, claims),
     'header with spaces': signed(JSON.stringify(good, undefined, 1), claims),
-    'header with a member twice': signed(`{"alg":"none","alg":"EdDSA","typ":"at+jwt","kid":"${kid}"}`, claims),
+    'header with a member twice': signed(
+      `{"alg":"none","alg":"EdDSA","typ":"at+jwt","kid":"${kid}"}`,
+      claims,
+    ),
     'header no JSON': signed('{', claims),
     'header a list': signed([good], claims),
     'header null': signed('null', claims),
@@ -162,7 +165,7 @@ function mutants(genuine: string): Readonly<Record<string, string>> {
     'five parts': `${genuine}.a.b`,
     'a header padded': `${h}=.${p}.${s}`,
     'header of another token type': signed({ alg: 'EdDSA', typ: 'rt+jwt', kid }, claims),
-    'twice': `${genuine}${genuine}`,
+    twice: `${genuine}${genuine}`,
     'too long': claim({ more: 'x'.repeat(3_000) }),
     'an opaque token': person.refresh,
     'nothing but dots': '..',
@@ -274,7 +277,9 @@ test('a private key stays sealed; another secret signs with another key, and wha
 test('a key that is gone from the table verifies nothing from then on', async () => {
   const one = await registerPerson(server)
   const { kid: named } = decoded(one.access.split('.')[0])
-  await server.db.run(sql`update identity_signing_keys set verify_until = cauri_now(), sign_until = cauri_now() - interval '1 second' where kid = ${named}`)
+  await server.db.run(
+    sql`update identity_signing_keys set verify_until = cauri_now(), sign_until = cauri_now() - interval '1 second' where kid = ${named}`,
+  )
   expect((await server.call('GET', '/api/auth/profile', undefined, bearer(one.access))).status).toBe(401)
 })
 
@@ -284,6 +289,10 @@ test('a token claims no other session of the same person than its own, and no ot
   const key = await server.db.tx((tx) => signingKey(tx, identity))
   const claims = decoded(one.access.split('.')[1])
   const { sid } = decoded(other.access.split('.')[1])
-  const forged = signed({ alg: 'EdDSA', typ: 'at+jwt', kid: key.kid }, { ...claims, sid, jti: randomUUID() }, key.private_key)
+  const forged = signed(
+    { alg: 'EdDSA', typ: 'at+jwt', kid: key.kid },
+    { ...claims, sid, jti: randomUUID() },
+    key.private_key,
+  )
   expect((await server.call('GET', '/api/auth/profile', undefined, bearer(forged))).status).toBe(401)
 })

@@ -24,7 +24,9 @@ test('the hash of an independent implementation is understood', async () => {
 
 test('the same letters count, however the keyboard composes them; all sixty-four and more of them', async () => {
   const hasher = openHasher({ cost: cheap })
-  expect(await hasher.verify('caf\u00e9 du march\u00e9', await hasher.hash('cafe\u0301 du marche\u0301'))).toBe(true)
+  expect(
+    await hasher.verify('caf\u00e9 du march\u00e9', await hasher.hash('cafe\u0301 du marche\u0301')),
+  ).toBe(true)
   const long = 'é'.repeat(200)
   const phc = await hasher.hash(long)
   expect(await hasher.verify(long, phc)).toBe(true)
@@ -54,7 +56,16 @@ test('so many at once, so many in line; one more is refused, and the line moves 
 test('the list of common passwords is long, and has what is tried first', () => {
   expect(commonPasswords().size).toBeGreaterThan(3_000)
   for (const password of commonPasswords()) expect(password.length).toBeGreaterThanOrEqual(8)
-  const common = ['password', 'Password1', 'motdepasse', 'azertyuiop', '12345678', 'P@ssw0rd', 'iloveyou', 'douala237']
+  const common = [
+    'password',
+    'Password1',
+    'motdepasse',
+    'azertyuiop',
+    '12345678',
+    'P@ssw0rd',
+    'iloveyou',
+    'douala237',
+  ]
   for (const password of common) expect([password, isCommonPassword(password, [])]).toEqual([password, true])
   for (const password of ['TestPassword123!', 'SecurePassword123!', 'mangue verte 7'])
     expect([password, isCommonPassword(password, [])]).toEqual([password, false])

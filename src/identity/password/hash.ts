@@ -56,7 +56,8 @@ const tagOf = (password: string, salt: Buffer, cost: Cost, bytes: number): Promi
 
 function readPhc(phc: string): { readonly cost: Cost; readonly salt: Buffer; readonly tag: Buffer } {
   const [, m, t, p, salt, tag] = PHC.exec(phc) ?? []
-  if (salt === undefined || tag === undefined) throw new Error('a stored password is not a PHC string of argon2id')
+  if (salt === undefined || tag === undefined)
+    throw new Error('a stored password is not a PHC string of argon2id')
   const cost = { memory: Number(m), passes: Number(t), parallelism: Number(p) }
   return { cost, salt: Buffer.from(salt, 'base64'), tag: Buffer.from(tag, 'base64') }
 }

@@ -8,7 +8,17 @@ import { register } from '../register.ts'
 import { refreshSession } from '../session.ts'
 import { jwksOf } from '../token/keys.ts'
 import { personSchema, tokensShape } from '../view.ts'
-import { deviceOf, email, identifierOf, language, line, phone, saysWho, signedInView, tokensView } from './input.ts'
+import {
+  deviceOf,
+  email,
+  identifierOf,
+  language,
+  line,
+  phone,
+  saysWho,
+  signedInView,
+  tokensView,
+} from './input.ts'
 
 const signedInSchema = z.object({ user: personSchema, ...tokensShape })
 const common = { tags: ['sign-in'], access: 'open' } as const
@@ -19,7 +29,8 @@ const registerRoute = (identity: Identity): Route =>
     method: 'POST',
     path: '/api/auth/register',
     operation_id: 'register',
-    summary: 'Make an account as a buyer or a seller; a code goes to the phone. Five an hour from one address',
+    summary:
+      'Make an account as a buyer or a seller; a code goes to the phone. Five an hour from one address',
     lane: 'sign_in',
     body: z.strictObject({
       phone_number: phone,

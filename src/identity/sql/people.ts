@@ -95,9 +95,7 @@ export const setKycStatus = (tx: Tx, id: bigint, status: KycStatus): Promise<num
     update identity_people set kyc_status = ${status}, updated_at = cauri_now() where id = ${id}`)
 
 export const setPassword = (tx: Tx, id: bigint, phc: string): Promise<number> =>
-  tx.run(
-    sql`update identity_passwords set phc = ${phc}, changed_at = cauri_now() where person_id = ${id}`,
-  )
+  tx.run(sql`update identity_passwords set phc = ${phc}, changed_at = cauri_now() where person_id = ${id}`)
 
 /**
  * Whether the hash that a password was verified against is still the person's, locked: it was changed before this
@@ -105,7 +103,8 @@ export const setPassword = (tx: Tx, id: bigint, phc: string): Promise<number> =>
  */
 export const lockPassword = async (tx: Tx, id: bigint, phc: string): Promise<boolean> =>
   (await tx.maybeOne(sql`
-    select person_id from identity_passwords where person_id = ${id} and phc = ${phc} for update`)) !== undefined
+    select person_id from identity_passwords where person_id = ${id} and phc = ${phc} for update`)) !==
+  undefined
 
 /** The same password at another cost: it was not changed by that. */
 export const replaceHash = (tx: Tx, id: bigint, phc: string): Promise<number> =>

@@ -8,7 +8,12 @@ export type Device = { readonly address: string; readonly user_agent: string | u
 
 export const insertSession = (
   tx: Tx,
-  session: { readonly id: string; readonly person_id: bigint; readonly device: Device; readonly lasts_s: number },
+  session: {
+    readonly id: string
+    readonly person_id: bigint
+    readonly device: Device
+    readonly lasts_s: number
+  },
 ): Promise<number> =>
   tx.run(sql`
     insert into identity_sessions (id, person_id, user_agent, address, expires_at)

@@ -4,7 +4,10 @@ import { callerAddress } from './caller-address.ts'
 
 const from = (remoteAddress: string, forwarded?: string, trusted?: readonly string[]): string =>
   callerAddress(
-    { headers: forwarded === undefined ? {} : { 'x-forwarded-for': forwarded }, socket: { remoteAddress } as never },
+    {
+      headers: forwarded === undefined ? {} : { 'x-forwarded-for': forwarded },
+      socket: { remoteAddress } as never,
+    },
     trusted,
   )
 
@@ -29,6 +32,8 @@ test.each(['proxy.example', '10.0.0.0/33', '10.0.0.0/8/8', '10.0.0', '2001:db8::
   'a list that names no address or network is refused at start: %s',
   (TRUSTED_PROXIES) => {
     expect(() => readConfig({ TRUSTED_PROXIES })).toThrow('TRUSTED_PROXIES')
-    expect(readConfig({ TRUSTED_PROXIES: '10.0.0.0/8,2001:db8::/32 127.0.0.1' }).TRUSTED_PROXIES).toHaveLength(3)
+    expect(
+      readConfig({ TRUSTED_PROXIES: '10.0.0.0/8,2001:db8::/32 127.0.0.1' }).TRUSTED_PROXIES,
+    ).toHaveLength(3)
   },
 )
