@@ -131,7 +131,7 @@ async function openApi(
     ...(config.PUBLIC_URL === undefined ? [] : [new URL(config.PUBLIC_URL).origin]),
   ]
   const { simulator_url } = options
-  const identity = identityOf(config, options.secret_key)
+  const identity = identityOf(options)
   const routes: Route[] = [
     ...apiRoutes(ctx, { watch, own_origins, wake, pressure, identity }),
     ...(simulator_url === undefined ? [] : simulatorProxy(outbound.pool(simulator_url))),
@@ -211,7 +211,7 @@ export async function describeApi(): Promise<object> {
       own_origins: () => [],
       wake: () => undefined,
       pressure: noPressure,
-      identity: identityOf(config, 'documents need no secret'),
+      identity: identityOf({ config, secret_key: 'documents need no secret' }),
     },
   )
   const server = await buildServer({

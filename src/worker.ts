@@ -50,7 +50,7 @@ export async function openWorker(
   await jobs.work('housekeeping', () => keepHouse(ctx))
   await jobs.schedule('ledger.check', '17 * * * *')
   await jobs.schedule('housekeeping', '41 3 * * *')
-  const identity = identityOf(config, options.secret_key)
+  const identity = identityOf(options)
   const handlers: outbox.OutboxHandlers<OutboxKind> = {
     'bulk.finished': (tx, row) => announceFinished(tx, row, jobs),
     'identity.reset_asked': (tx, row) => beginReset(tx, identity, row.payload as Identifier),

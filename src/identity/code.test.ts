@@ -172,10 +172,10 @@ test('a guesser with many accounts is bounded by what everybody may get wrong in
   await advanceClock(db, 24 * HOUR_S)
   await beginHour()
   await db.run(sql`delete from identity_code_budgets`)
-  const people = await Promise.all(Array.from({ length: 20 }, someone))
+  const people = await Promise.all(Array.from({ length: 12 }, someone))
   const verdicts: Record<Verdict, number> = { right: 0, wrong: 0, locked: 0, paused: 0 }
   let lucky = 0
-  for (let hour = 0; hour < 12; hour++) {
+  for (let hour = 0; hour < 8; hour++) {
     for (const person of people) {
       await send(person, 'VERIFY_PHONE', by)
       const code = sent.findLast((one) => one.person_id === person.id)?.code
@@ -189,12 +189,13 @@ test('a guesser with many accounts is bounded by what everybody may get wrong in
     await advanceClock(db, HOUR_S)
   }
   const hours = await db.many<{ failures: number }>(sql`select failures from identity_code_budgets`)
-  expect(hours.length).toBeGreaterThanOrEqual(12)
+  // Five codes a day and twenty wrong ones in a row bound each account besides: later hours may have none.
+  expect(hours.length).toBeGreaterThanOrEqual(4)
   for (const { failures } of hours) expect(failures).toBeLessThanOrEqual(most)
   const judged = await db.one<{ n: bigint }>(
     sql`select sum(tries) as n from identity_codes where person_id >= ${people[0]?.id ?? 0n}`,
   )
-  expect(Number(judged.n)).toBeLessThanOrEqual(12 * most + lucky)
+  expect(Number(judged.n)).toBeLessThanOrEqual(hours.length * most + lucky)
   expect(verdicts.paused).toBeGreaterThan(0)
   expect(verdicts.right).toBe(lucky)
 })

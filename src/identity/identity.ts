@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 import type { Tx } from '../platform/db.ts'
 import type { Language } from '../platform/http/language.ts'
-import { openHasher, type Hasher } from './password/hash.ts'
+import { COST, openHasher, type Cost, type Hasher } from './password/hash.ts'
 import { keyFor } from './token/seal.ts'
 
 export const purposes = ['VERIFY_PHONE', 'RESET_PASSWORD'] as const
@@ -108,14 +108,15 @@ export type IdentityOptions = {
   readonly public_url?: string | undefined
   readonly sendCode: SendCode
   readonly askReset: AskReset
-  readonly hasher?: Hasher
+  /** What a hash costs; today's recommendation when absent. */
+  readonly password_cost?: Cost | undefined
   readonly limits?: Partial<Limits>
 }
 
 export function openIdentity(options: IdentityOptions): Identity {
   const digest_key = keyFor(options.secret_key, 'cauri identity digests')
   return {
-    hasher: options.hasher ?? openHasher(),
+    hasher: openHasher({ cost: options.password_cost ?? COST }),
     limits: { ...LIMITS, ...options.limits },
     sendCode: options.sendCode,
     askReset: options.askReset,

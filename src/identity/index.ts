@@ -12,6 +12,7 @@ export {
 } from './organization.ts'
 export { openIdentity, type CodeMessage, type Identifier, type Identity, type SendCode } from './identity.ts'
 export { kycStates, personName, personRoles, type KycStatus, type Person, type PersonRole } from './person.ts'
+export { type Cost as PasswordCost } from './password/hash.ts'
 export { attest, createPerson } from './register.ts'
 export { findPerson, findPersonByPhone } from './sql/people.ts'
 export { beginReset } from './change-password.ts'

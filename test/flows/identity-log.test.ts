@@ -8,7 +8,7 @@ import { sql } from '../../src/platform/db.ts'
 import { openLog } from '../../src/platform/log.ts'
 import { freshDatabase, type FreshDatabase } from '../harness/database.ts'
 import { otherThan, sentCode } from '../harness/people.ts'
-import { answerOf, SECRET_KEY, type Answer } from '../harness/server.ts'
+import { answerOf, CHEAP, SECRET_KEY, type Answer } from '../harness/server.ts'
 import { until } from '../harness/wait.ts'
 
 const lines: string[] = []
@@ -22,7 +22,8 @@ beforeAll(async () => {
   home = await mkdtemp(join(tmpdir(), 'cauri-identity-log-'))
   const config = readConfig({ CAURI_HOME: home, PORT: '0', LOG_LEVEL: 'trace' })
   const log = openLog('trace', { write: (line) => void lines.push(line) })
-  app = await openApp({ config, log, url: database.url, adapter_url: undefined, secret_key: SECRET_KEY })
+  const options = { config, log, url: database.url, adapter_url: undefined, secret_key: SECRET_KEY }
+  app = await openApp({ ...options, password_cost: CHEAP })
   await app.startWorker()
   base = `http://127.0.0.1:${await app.startApi('127.0.0.1', 0)}`
 })
