@@ -6,6 +6,7 @@ import { forgiveResetCodes } from './code.ts'
 import type { Identifier, Identity } from './identity.ts'
 import { personName } from './person.ts'
 import type { SignedIn } from './register.ts'
+import { isGoodSecondFactor } from './second-factor.ts'
 import { openSession } from './session.ts'
 import {
   findAccountByEmail,
@@ -14,18 +15,24 @@ import {
   replaceHash,
   type Account,
 } from './sql/people.ts'
+import { hasSecondFactor } from './sql/second-factors.ts'
 import type { Device } from './sql/sessions.ts'
-import { countLogin } from './throttle.ts'
+import { countLogin, countSecondFactor } from './throttle.ts'
 
 /**
  * Signs a person in by phone or e-mail. A wrong password, an unknown number and a person who is not active get the same
  * answer after the same work: CREDENTIALS_INVALID. Refuses TOO_MANY_REQUESTS after too many tries for the account or from
- * the address, before any hash is made.
+ * the address, before any hash is made; with a second factor, SECOND_FACTOR_REQUIRED and SECOND_FACTOR_INVALID.
  */
 export async function login(
   db: Db,
   identity: Identity,
-  tried: { readonly account: Identifier; readonly password: string; readonly device: Device },
+  tried: {
+    readonly account: Identifier
+    readonly password: string
+    readonly otp?: string | undefined
+    readonly device: Device
+  },
 ): Promise<SignedIn> {
   const account = await findAccount(db, tried.account)
   const name = account === undefined ? `unknown:${writtenOf(tried.account)}` : personName(account.person.id)
@@ -36,8 +43,10 @@ export async function login(
     await db.tx((tx) => record(tx, { actor: subject, action: 'login.failed', subject }))
     throw new Refusal('CREDENTIALS_INVALID')
   }
+  await counted.succeeded()
+  await assertSecondFactor(db, identity, account.person.id, tried.otp)
   const renewed = await renewedHash(identity, account, tried.password)
-  const signed = await db.tx(async (tx) => {
+  return db.tx(async (tx) => {
     // Changed since it was verified: who knows the old one signs in no more.
     if (!(await lockPassword(tx, account.person.id, account.phc))) throw new Refusal('CREDENTIALS_INVALID')
     if (renewed !== undefined) await replaceHash(tx, account.person.id, renewed)
@@ -46,8 +55,26 @@ export async function login(
     const tokens = await openSession(tx, identity, { person_id: account.person.id, device: tried.device })
     return { person: account.person, tokens }
   })
+}
+
+/** A committed step of its own: what is used up stays used up. Refuses SECOND_FACTOR_REQUIRED and SECOND_FACTOR_INVALID. */
+async function assertSecondFactor(
+  db: Db,
+  identity: Identity,
+  person_id: bigint,
+  otp: string | undefined,
+): Promise<void> {
+  if (!(await hasSecondFactor(db, person_id))) return
+  if (otp === undefined) throw new Refusal('SECOND_FACTOR_REQUIRED')
+  const name = personName(person_id)
+  const counted = await countSecondFactor(db, identity, name)
+  const good = await db.tx(async (tx) => {
+    const said = await isGoodSecondFactor(tx, identity, { person_id, otp })
+    if (!said) await record(tx, { actor: name, action: 'second_factor.failed', subject: name })
+    return said
+  })
+  if (!good) throw new Refusal('SECOND_FACTOR_INVALID')
   await counted.succeeded()
-  return signed
 }
 
 /** The same password at today's cost, where the stored one was made at another. */

@@ -64,3 +64,16 @@ export async function countReset(
   const subject = digest(`reset ${step.name}`, networkOf(step.address))
   refuse(await q.countInWindow(db, subject, { most: limits.reset_requests_per_hour, lasts_s: HOUR_S }))
 }
+
+/**
+ * Counts a try at a second factor, apart from passwords: who knows the password must not be able to have these forgotten by it.
+ */
+export async function countSecondFactor(
+  db: Db,
+  { digest, limits }: Identity,
+  account: string,
+): Promise<LoginTry> {
+  const subject = digest('second factor', account)
+  refuse(await q.countTry(db, subject, limits.login_account))
+  return { succeeded: async () => void (await q.forgetTries(db, subject)) }
+}

@@ -211,6 +211,21 @@ export const refusals = {
     en: 'This phone number is already verified',
     fr: 'Ce numéro de téléphone est déjà vérifié',
   },
+  SECOND_FACTOR_REQUIRED: {
+    status: 401,
+    en: 'Give the code of your app as well (otp)',
+    fr: 'Donnez aussi le code de votre application (otp)',
+  },
+  SECOND_FACTOR_INVALID: {
+    status: 403,
+    en: 'This code of the app is not right, or was used',
+    fr: 'Ce code de l’application n’est pas le bon, ou a déjà servi',
+  },
+  SECOND_FACTOR_EXISTS: {
+    status: 409,
+    en: 'There is a second factor already; remove it first',
+    fr: 'Il y a déjà un second facteur ; retirez-le d’abord',
+  },
   DATE_OF_BIRTH_INVALID: {
     status: 400,
     en: 'This is not a date of birth',

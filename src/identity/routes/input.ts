@@ -17,6 +17,8 @@ export const line = (most: number): z.ZodString => z.string().trim().min(1).max(
 export const phone = z.string().min(6).max(32)
 export const email = z.email().max(254)
 export const sixDigits = z.string().regex(/^\d{6}$/)
+/** A code of an app, or a recovery code. */
+export const otp = z.string().regex(/^(\d{6}|[a-zA-Z2-7]{4}-[a-zA-Z2-7]{4}-[a-zA-Z2-7]{4})$/)
 export const language = z.enum(['fr', 'en'])
 
 type Written = { readonly phone_number?: string | undefined; readonly email?: string | undefined }

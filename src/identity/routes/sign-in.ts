@@ -14,6 +14,7 @@ import {
   identifierOf,
   language,
   line,
+  otp,
   phone,
   saysWho,
   signedInView,
@@ -67,12 +68,22 @@ const loginRoute = (identity: Identity): Route =>
     summary: 'Sign in by phone_number or email (one of them) and password',
     lane: 'sign_in',
     body: z
-      .strictObject({ phone_number: phone.optional(), email: email.optional(), password: anyPasswordSchema })
+      .strictObject({
+        phone_number: phone.optional(),
+        email: email.optional(),
+        password: anyPasswordSchema,
+        otp: otp.optional(),
+      })
       .refine(saysWho),
     response: { 200: signedInSchema },
-    refusals: ['PHONE_INVALID', 'CREDENTIALS_INVALID'],
+    refusals: ['PHONE_INVALID', 'CREDENTIALS_INVALID', 'SECOND_FACTOR_REQUIRED', 'SECOND_FACTOR_INVALID'],
     handle: async ({ ctx, body, request }) => {
-      const tried = { account: identifierOf(body), password: body.password, device: deviceOf(ctx, request) }
+      const tried = {
+        account: identifierOf(body),
+        password: body.password,
+        otp: body.otp,
+        device: deviceOf(ctx, request),
+      }
       return { status: 200, body: signedInView(identity, await login(ctx.db, identity, tried)) }
     },
   })
