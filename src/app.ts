@@ -8,7 +8,12 @@ import {
   type BulkDeps,
   type Progress,
 } from './bulk/index.ts'
-import { findOrganizationByName } from './identity/index.ts'
+import {
+  authenticatePerson,
+  findOrganizationByName,
+  identityRoutes,
+  type Identity,
+} from './identity/index.ts'
 import { integrityRoutes, readIntegrity, type IntegrityFigures } from './integrity/index.ts'
 import {
   accountRoutes,
@@ -22,7 +27,6 @@ import {
 import { readConfig } from './platform/config.ts'
 import { outsideCalls, type Actor, type Ctx } from './platform/context.ts'
 import { openAsApplication, openDb, sql, type Db } from './platform/db.ts'
-import { Refusal } from './platform/errors.ts'
 import { openMetrics } from './platform/http/metrics.ts'
 import type { Route } from './platform/http/route.ts'
 import { isTrustedSandboxCall } from './platform/http/sandbox-trust.ts'
@@ -36,7 +40,14 @@ import { noPressure, openPressure } from './platform/pressure.ts'
 import { openWatch, type Watch } from './platform/watch.ts'
 import { simulatorProxy } from './simulators/proxy.ts'
 import { openWorker } from './worker.ts'
-import { DEMO_ORGANIZATION, MOJALOOP, purposeHandlers, spoolFolder, type AppOptions } from './wiring.ts'
+import {
+  DEMO_ORGANIZATION,
+  identityOf,
+  MOJALOOP,
+  purposeHandlers,
+  spoolFolder,
+  type AppOptions,
+} from './wiring.ts'
 
 export { DEMO_ORGANIZATION, MOJALOOP, purposeHandlers } from './wiring.ts'
 
@@ -120,14 +131,15 @@ async function openApi(
     ...(config.PUBLIC_URL === undefined ? [] : [new URL(config.PUBLIC_URL).origin]),
   ]
   const { simulator_url } = options
+  const identity = identityOf(options)
   const routes: Route[] = [
-    ...apiRoutes(ctx, { watch, own_origins, wake, pressure }),
+    ...apiRoutes(ctx, { watch, own_origins, wake, pressure, identity }),
     ...(simulator_url === undefined ? [] : simulatorProxy(outbound.pool(simulator_url))),
   ]
   const server = await buildServer({
     ctx,
     routes,
-    authenticate: (request) => authenticate(ctx, request),
+    authenticate: (request) => authenticate(ctx, identity, request),
     pressure,
     ready: readyChecks(db),
     metrics: paymentMetrics(db),
@@ -199,6 +211,7 @@ export async function describeApi(): Promise<object> {
       own_origins: () => [],
       wake: () => undefined,
       pressure: noPressure,
+      identity: identityOf({ config, secret_key: 'documents need no secret' }),
     },
   )
   const server = await buildServer({
@@ -213,9 +226,10 @@ export async function describeApi(): Promise<object> {
   return document
 }
 
-type Live = Pick<BulkDeps, 'watch' | 'own_origins' | 'wake' | 'pressure'>
+type Live = Pick<BulkDeps, 'watch' | 'own_origins' | 'wake' | 'pressure'> & { readonly identity: Identity }
 
-const apiRoutes = ({ config }: Ctx, live: Live): readonly Route[] => [
+const apiRoutes = ({ config }: Ctx, { identity, ...live }: Live): readonly Route[] => [
+  ...identityRoutes(identity),
   ...bulkRoutes({
     ...live,
     connection: { id: MOJALOOP, fee_cap: config.MOJALOOP_FEE_CAP },
@@ -227,11 +241,16 @@ const apiRoutes = ({ config }: Ctx, live: Live): readonly Route[] => [
 ]
 
 /**
- * Who asks. People and keys come with a later release: until then credentials are refused, and only the sandbox's own
- * machine acts as the demo organisation.
+ * Who asks: a person by an access token, or, without credentials, the sandbox's own machine as the demo organisation. A
+ * request with credentials that are not good is refused, and never falls back to anything.
  */
-async function authenticate({ db, config }: Ctx, request: FastifyRequest): Promise<Actor> {
-  if (request.headers.authorization !== undefined) throw new Refusal('AUTHENTICATION_REQUIRED')
+async function authenticate(
+  { db, config }: Ctx,
+  identity: Identity,
+  request: FastifyRequest,
+): Promise<Actor> {
+  const { authorization } = request.headers
+  if (authorization !== undefined) return authenticatePerson(db, identity, authorization)
   if (!isTrustedSandboxCall(request, config)) return { kind: 'anonymous' }
   const organization = await findOrganizationByName(db, DEMO_ORGANIZATION)
   if (organization === undefined) return { kind: 'anonymous' }

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { openSealer, openSigningKey, record } from './audit/index.ts'
 import { sweepSpool } from './bulk/index.ts'
 import { openMojaloop } from './connectors/index.ts'
+import { beginReset, cleanThrottles, type Identifier } from './identity/index.ts'
 import { runCheck } from './integrity/index.ts'
 import { openDriver, type ConnectionSettings, type Driver } from './payments/index.ts'
 import type { Config } from './platform/config.ts'
@@ -13,7 +14,14 @@ import { openJobs, type Jobs, type QueueRules } from './platform/jobs.ts'
 import { openOutbound, type Outbound } from './platform/outbound.ts'
 import * as outbox from './platform/outbox.ts'
 import { deliver, newDelivery, type Delivery } from './webhooks/index.ts'
-import { MOJALOOP, purposeHandlers, spoolFolder, type AppOptions, type OutboxKind } from './wiring.ts'
+import {
+  identityOf,
+  MOJALOOP,
+  purposeHandlers,
+  spoolFolder,
+  type AppOptions,
+  type OutboxKind,
+} from './wiring.ts'
 
 const queues = {
   'webhook.deliver': { retries: 12, retry_delay_s: 5, expire_s: 60 },
@@ -42,8 +50,10 @@ export async function openWorker(
   await jobs.work('housekeeping', () => keepHouse(ctx))
   await jobs.schedule('ledger.check', '17 * * * *')
   await jobs.schedule('housekeeping', '41 3 * * *')
+  const identity = identityOf(options)
   const handlers: outbox.OutboxHandlers<OutboxKind> = {
     'bulk.finished': (tx, row) => announceFinished(tx, row, jobs),
+    'identity.reset_asked': (tx, row) => beginReset(tx, identity, row.payload as Identifier),
   }
   const runner = outbox.runOutbox(() => outbox.drainOutbox(db, handlers, { log }), log)
   atStop(() => runner.close())
@@ -133,5 +143,6 @@ async function checkHourly({ db, log, config }: Ctx): Promise<void> {
 async function keepHouse({ db, config, log }: Ctx): Promise<void> {
   const keys = await cleanIdempotency(db)
   const uploads = await sweepSpool(spoolFolder(config), 86_400_000)
-  log.info({ keys, uploads }, 'housekeeping done')
+  const throttles = await cleanThrottles(db)
+  log.info({ keys, uploads, throttles }, 'housekeeping done')
 }

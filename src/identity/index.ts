@@ -1,19 +1,22 @@
-import { sql, type Reader, type Tx } from '../platform/db.ts'
-
 /**
- * Organisations: who owns payer accounts and batches. What is not an organisation's does not exist for it; people,
- * roles and sign-in build on this.
+ * Who acts: people who sign in, and the organisations that own payer accounts and batches. It promises that a password, a
+ * refresh token or a code cannot be read from the database, that every guess is counted before it is judged, that a session that
+ * has ended is refused at the next request, and that a stranger learns from no answer (but that of registration) who has an
+ * account. It never sends anything itself, and decides nothing about money.
  */
-export type Organization = { id: bigint; name: string }
-
-/** The organisation of that name, made at its first use. */
-export async function ensureOrganization(tx: Tx, name: string): Promise<Organization> {
-  await tx.run(sql`insert into identity_organizations (name) values (${name}) on conflict (name) do nothing`)
-  return tx.one(sql`select id, name from identity_organizations where name = ${name}`)
-}
-
-export const findOrganization = (db: Reader, id: bigint): Promise<Organization | undefined> =>
-  db.maybeOne(sql`select id, name from identity_organizations where id = ${id}`)
-
-export const findOrganizationByName = (db: Reader, name: string): Promise<Organization | undefined> =>
-  db.maybeOne(sql`select id, name from identity_organizations where name = ${name}`)
+export {
+  ensureOrganization,
+  findOrganization,
+  findOrganizationByName,
+  type Organization,
+} from './organization.ts'
+export { openIdentity, type CodeMessage, type Identifier, type Identity, type SendCode } from './identity.ts'
+export { kycStates, personName, personRoles, type KycStatus, type Person, type PersonRole } from './person.ts'
+export { type Cost as PasswordCost } from './password/hash.ts'
+export { attest, createPerson } from './register.ts'
+export { findPerson, findPersonByPhone } from './sql/people.ts'
+export { beginReset } from './change-password.ts'
+export { authenticatePerson } from './authenticate.ts'
+export { rotateSigningKey } from './token/keys.ts'
+export { cleanThrottles } from './sql/throttles.ts'
+export { identityRoutes } from './routes.ts'

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
@@ -7,6 +8,14 @@ const port = z.coerce.number().int().min(0).max(65_535)
 const seconds = z.coerce.number().min(0).max(31_536_000)
 const count = z.coerce.number().int().min(1)
 const list = z.string().transform((text) => text.split(/[,\s]+/).filter((part) => part !== ''))
+/** `10.0.0.1`, `10.0.0.0/8`, `2001:db8::/32`. */
+function isNetwork(text: string): boolean {
+  const [address = '', bits = '0', ...more] = text.split('/')
+  const family = isIP(address)
+  return (
+    family !== 0 && more.length === 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128)
+  )
+}
 const secondsList = z.string().transform((text, ctx) => {
   const parts = text
     .split(/[,\s]+/)
@@ -78,6 +87,12 @@ export const schema = z.object({
     ),
   CORS_ORIGINS: list.optional().describe('origins that browsers may call from (production)'),
   ALLOWED_HOSTS: list.optional().describe('Host names that are served; all when absent'),
+  TRUSTED_PROXIES: list
+    .refine((entries) => entries.every(isNetwork), 'a list of addresses or networks, such as 10.0.0.0/8')
+    .optional()
+    .describe(
+      'addresses or networks (10.0.0.0/8) of your reverse proxies: what they say in X-Forwarded-For is believed, for limits by address',
+    ),
   LOG_LEVEL: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
     .default('info')

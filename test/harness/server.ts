@@ -77,6 +77,8 @@ export type ServerOptions = {
 }
 
 export const PAYER = 'ACC-123456789'
+/** A hash of a password that costs a fraction of a millisecond: its real cost has tests of its own. */
+export const CHEAP = { memory: 64, passes: 1, parallelism: 1 }
 /** What the test server signs with, unless its environment says otherwise. */
 export const SECRET_KEY = 'a secret key of the tests, long enough'
 
@@ -100,6 +102,7 @@ export async function openServer(options: ServerOptions = {}): Promise<TestServe
       ? {}
       : { simulator_url: `http://127.0.0.1:${world.simulators.ports.simulator}` }),
     secret_key: config.SECRET_KEY ?? SECRET_KEY,
+    password_cost: CHEAP,
   })
   await loadDemo(app.ctx.db)
   if (options.worker !== false) await app.startWorker()

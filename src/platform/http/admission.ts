@@ -23,6 +23,8 @@ const lanes = {
   stream: { places: 3, waiting: 10_000, wait_ms: 30_000 },
   /** Cancel, pause, resume and other changes: short, and wanted most of all when there is too much to do. */
   control: { places: 3, waiting: 256, wait_ms: 5_000 },
+  /** Each may cost a core 140 ms and 64 MiB: a crowd that signs in waits here, and nobody else with it. */
+  sign_in: { places: 4, waiting: 64, wait_ms: 10_000 },
   /** A rail's notifications: there may be one for each line, and none of them is needed. */
   hint: { places: 1, waiting: 64, wait_ms: 2_000 },
 } as const satisfies Record<string, LaneRules>

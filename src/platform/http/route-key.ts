@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { Actor } from '../context.ts'
 import type { Db } from '../db.ts'
+import { unreachable } from '../errors.ts'
 import {
   beginIdempotent,
   fingerprintOf,
@@ -26,7 +27,7 @@ export type OpenKey = {
 /** Refuses a malformed key at once. On a route that moves no money the header is not read. */
 export function openKey(route: Route, actor: Actor, request: FastifyRequest, db: Db): OpenKey {
   const key = route.idempotent ? idempotencyKeyOf(request.headers['idempotency-key']) : undefined
-  const caller = actor.kind === 'organization' ? `organization:${actor.organization_id}` : actor.kind
+  const caller = callerOf(actor)
   const scope = `${caller} ${route.method} ${route.path}`
   let claim: Claim = withoutKey
   let kept = false
@@ -55,5 +56,19 @@ export function openKey(route: Route, actor: Actor, request: FastifyRequest, db:
       if (!kept) await claim.release()
     },
     failed: () => claim.release(),
+  }
+}
+
+/** A key belongs to who sent it. */
+function callerOf(actor: Actor): string {
+  switch (actor.kind) {
+    case 'organization':
+      return `organization:${actor.organization_id}`
+    case 'person':
+      return `person:${actor.person_id}`
+    case 'anonymous':
+      return 'anonymous'
+    default:
+      return unreachable(actor)
   }
 }

@@ -90,8 +90,11 @@ type RouteSpec<
   /** One English line for the OpenAPI document. */
   readonly summary: string
   readonly tags: readonly string[]
-  /** `open`: anyone; `organization`: only a caller that is an organisation. Decided before the body is read. */
-  readonly access: 'open' | 'organization'
+  /**
+   * `open`: anyone; `organization`: only a caller that is an organisation; `person`: only one who is signed in. Decided
+   * before the body is read.
+   */
+  readonly access: 'open' | 'organization' | 'person'
   readonly params?: P
   readonly query?: Q
   /** `stream`: the handler reads the multipart body itself, by `request.parts()`. */

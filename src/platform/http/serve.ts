@@ -69,8 +69,7 @@ function addRoute(app: FastifyInstance, route: Route, serving: Serving, known: K
       // Before anything else: asking who calls needs the database too.
       const place = lane && (await serving.admission.enter(lane, reply))
       const actor = route.access === 'open' ? anonymous : await serving.authenticate(request)
-      if (route.access === 'organization' && actor.kind !== 'organization')
-        throw new Refusal('AUTHENTICATION_REQUIRED')
+      if (route.access !== 'open' && actor.kind !== route.access) throw new Refusal('AUTHENTICATION_REQUIRED')
       // A body that trickles in holds no place; the handler takes one again.
       if (isJson) place?.leave()
       known.set(request, { actor, place: isJson ? undefined : place })

@@ -169,7 +169,7 @@ function answerTrouble(ctx: Ctx, error: unknown, request: FastifyRequest, reply:
   else if (error !== refusal) ctx.log.warn({ ...fields, because: String(error) }, 'a request was refused')
   const { retry_after_s } = refusal.more
   if (retry_after_s !== undefined) reply.header('retry-after', String(retry_after_s))
-  if (refusal.code === 'AUTHENTICATION_REQUIRED') reply.header('www-authenticate', 'Bearer')
+  if (refusals[refusal.code].status === 401) reply.header('www-authenticate', 'Bearer')
   const { PUBLIC_URL: public_url } = ctx.config
   return sendProblem(reply, refusal, { language, request_id: request.id, public_url })
 }

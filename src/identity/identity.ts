@@ -1,0 +1,127 @@
+import { createHmac } from 'node:crypto'
+import type { Tx } from '../platform/db.ts'
+import type { Language } from '../platform/http/language.ts'
+import { COST, openHasher, type Cost, type Hasher } from './password/hash.ts'
+import { keyFor } from './token/seal.ts'
+
+export const purposes = ['VERIFY_PHONE', 'RESET_PASSWORD'] as const
+export type CodePurpose = (typeof purposes)[number]
+
+/** What a one-time code's message needs. The code is a secret: it goes to that phone, and into no log. */
+export type CodeMessage = {
+  readonly person_id: bigint
+  /** E.164. */
+  readonly phone: string
+  readonly language: Language
+  readonly purpose: CodePurpose
+  /** Six digits. */
+  readonly code: string
+}
+
+/** Hands a code over to whoever sends messages, in the transaction that makes it: no network, only rows. */
+export type SendCode = (tx: Tx, message: CodeMessage) => Promise<void>
+
+/**
+ * Hands a password reset over to later, in the transaction of the request: whether the person exists is looked up by then,
+ * so that the request takes the same time for everybody.
+ */
+export type AskReset = (tx: Tx, account: Identifier) => Promise<void>
+
+/** How somebody says who he is: one of the two, as written. */
+export type Identifier = { readonly phone_number: string } | { readonly email: string }
+
+/** So many free tries; then each further one must wait twice as long as the one before, from one second up to `longest_s`. */
+export type ThrottleRule = {
+  readonly free: number
+  readonly longest_s: number
+  /** So long after its first try, the count begins again: else a busy address would never be free of it. */
+  readonly forgotten_after_s: number
+}
+
+/** Every limit and duration is data: seconds of the sandbox's clock, and numbers of tries. */
+export type Limits = {
+  readonly access_s: number
+  /** A refresh token that is not used for so long is worth nothing. */
+  readonly refresh_s: number
+  /** A sign-in lasts so long at most, however often it is refreshed. */
+  readonly session_s: number
+  /** How long the answer to a refresh may be asked for again, once, as long as what it gave is unused. */
+  readonly repeat_s: number
+  readonly key_signs_s: number
+  readonly login_account: ThrottleRule
+  /** Many people may share one address: a telephone network has few. */
+  readonly login_address: ThrottleRule
+  readonly registrations_per_hour: number
+  readonly reset_requests_per_hour: number
+  readonly code_s: number
+  readonly code_tries: number
+  readonly codes_per_hour: number
+  readonly codes_per_day: number
+  /** Wrong codes in a row, whatever their number of codes. */
+  readonly code_failures: number
+  /** Wrong codes of everybody together in one hour: limits per person alone do not bound a guesser with many of them. */
+  readonly code_failures_per_hour: number
+  /** An answer to a reset code is held back so long (milliseconds), that its time does not tell who exists. */
+  readonly reset_answers_after_ms: number
+}
+
+const DAY_S = 86_400
+
+export const LIMITS: Limits = {
+  access_s: 600,
+  refresh_s: 30 * DAY_S,
+  session_s: 90 * DAY_S,
+  repeat_s: 10,
+  key_signs_s: 30 * DAY_S,
+  login_account: { free: 5, longest_s: 900, forgotten_after_s: DAY_S },
+  login_address: { free: 50, longest_s: 60, forgotten_after_s: 900 },
+  registrations_per_hour: 5,
+  reset_requests_per_hour: 20,
+  code_s: 600,
+  code_tries: 5,
+  codes_per_hour: 3,
+  codes_per_day: 5,
+  code_failures: 20,
+  code_failures_per_hour: 200,
+  reset_answers_after_ms: 400,
+}
+
+/** What the verbs of this module need besides the database. Without state but the hasher's line: one per process. */
+export type Identity = {
+  readonly hasher: Hasher
+  readonly limits: Limits
+  readonly sendCode: SendCode
+  readonly askReset: AskReset
+  /** `iss` of access tokens. */
+  readonly issuer: string
+  /** Seals the private keys of access tokens. */
+  readonly sealing_key: Buffer
+  /** A keyed hash for one use: who reads the database alone cannot try values on it. */
+  readonly digest: (use: string, text: string) => Buffer
+}
+
+export type IdentityOptions = {
+  /** SECRET_KEY: keys the hashes of codes and of what is counted. */
+  readonly secret_key: string
+  /** FIELD_ENCRYPTION_KEY: seals private keys; SECRET_KEY when absent. */
+  readonly field_key?: string | undefined
+  readonly public_url?: string | undefined
+  readonly sendCode: SendCode
+  readonly askReset: AskReset
+  /** What a hash costs; today's recommendation when absent. */
+  readonly password_cost?: Cost | undefined
+  readonly limits?: Partial<Limits>
+}
+
+export function openIdentity(options: IdentityOptions): Identity {
+  const digest_key = keyFor(options.secret_key, 'cauri identity digests')
+  return {
+    hasher: openHasher({ cost: options.password_cost ?? COST }),
+    limits: { ...LIMITS, ...options.limits },
+    sendCode: options.sendCode,
+    askReset: options.askReset,
+    issuer: options.public_url ?? 'urn:cauri:sandbox',
+    sealing_key: keyFor(options.field_key ?? options.secret_key, 'cauri identity signing keys'),
+    digest: (use, text) => createHmac('sha256', digest_key).update(`${use}\0${text}`).digest(),
+  }
+}
