@@ -1,6 +1,8 @@
 import { hash } from 'node:crypto'
 import { z } from 'zod'
 import { scenarioOf, scenarios } from './mojaloop/magic.ts'
+import { isSmsFault, smsFaults } from './sms/fault-kinds.ts'
+import type { SmsStrike } from './sms/fault-kinds.ts'
 
 /** Where in a payment a fault acts. `all`: the single call that does everything. */
 export type Step = 'all' | 'party' | 'quote' | 'transfer' | 'status'
@@ -45,7 +47,7 @@ export const faultKinds: readonly string[] = [
 
 const ruleSchema = z
   .strictObject({
-    rail: z.literal('mojaloop').default('mojaloop'),
+    rail: z.enum(['mojaloop', 'sms']).default('mojaloop'),
     operation: z.enum(['payout', 'status', 'any']).default('payout'),
     kind: z.string(),
     /** End of the payee's number. */
@@ -63,7 +65,13 @@ const ruleSchema = z
     const choices = [rule.suffix, rule.nth, rule.probability].filter((choice) => choice !== undefined)
     if (choices.length > 1)
       ctx.addIssue({ code: 'custom', message: 'give one of suffix, nth, probability', path: ['suffix'] })
-    if (!faultKinds.includes(rule.kind) && !scenarios.has(rule.kind))
+    if (rule.rail === 'sms' && !isSmsFault(rule.kind))
+      ctx.addIssue({
+        code: 'custom',
+        message: `not a fault of SMS; one of ${Object.keys(smsFaults).join(', ')}`,
+        path: ['kind'],
+      })
+    if (rule.rail === 'mojaloop' && !faultKinds.includes(rule.kind) && !scenarios.has(rule.kind))
       ctx.addIssue({
         code: 'custom',
         message: `not a fault of payouts through Mojaloop; one of ${faultKinds.join(', ')}, or a code such as "006"`,
@@ -94,6 +102,8 @@ export type Faults = {
   readonly remove: (id?: number) => number
   /** The first fault, in order of arrival, that strikes this call. Every rule that could act here counts the call. */
   readonly strike: (step: Step, party: string) => Strike | undefined
+  /** The same for the providers of SMS; `number` is empty where no message is sent. */
+  readonly strikeSms: (step: 'token' | 'message', number: string) => SmsStrike | undefined
 }
 
 /**
@@ -127,10 +137,21 @@ export function openFaults(seed = 1): Faults {
       if (rules.length === 0) return undefined
       let strike: Strike | undefined
       for (const rule of rules)
-        if (actsAt(rule, step) && counts(rule, party) && strike === undefined) {
+        if (rule.rail === 'mojaloop' && actsAt(rule, step) && counts(rule, party) && strike === undefined) {
           rule.hits += 1
           strike = strikeOf(rule)
         }
+      return strike
+    },
+    strikeSms: (step, number) => {
+      let strike: SmsStrike | undefined
+      for (const rule of rules) {
+        const { kind } = rule
+        if (rule.rail !== 'sms' || !isSmsFault(kind) || smsFaults[kind] !== step) continue
+        if (!counts(rule, number) || strike !== undefined) continue
+        rule.hits += 1
+        strike = { kind, hit: rule.hits }
+      }
       return strike
     },
   }

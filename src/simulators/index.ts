@@ -22,6 +22,8 @@ import { openSdk } from './mojaloop/sdk.ts'
 import type { World } from './mojaloop/world.ts'
 import { defaultSettings, mergeSettings } from './settings.ts'
 import type { Settings, SettingsPatch } from './settings.ts'
+import { openPhones } from './sms/phones.ts'
+import { openSmsProviders } from './sms/providers.ts'
 
 export type { SettingsPatch } from './settings.ts'
 
@@ -30,7 +32,7 @@ export type SimulatorOptions = {
   readonly sdk_port: number
   readonly hub_port: number
   readonly simulator_port: number
-  /** Where the durable log lives (`paid.jsonl`). */
+  /** Where the durable log lives (`paid.jsonl`, `sms.jsonl`). */
   readonly folder: string
   readonly settings?: SettingsPatch
   /** Seed of the injected faults that name none (1). */
@@ -48,8 +50,8 @@ export type Simulators = {
 }
 
 /**
- * Starts the sandbox's outside world: the Mojaloop SDK scheme adapter, the hub behind it and the control API. What was
- * really paid is rebuilt from the log in `folder`. Throws when a port stays taken, naming it and its variable.
+ * Starts the sandbox's outside world: the Mojaloop SDK scheme adapter, the hub behind it, and on one port the control
+ * API and the providers of SMS (`/sms/`). What was really paid or sent is rebuilt from the logs in `folder`. Throws when a port stays taken, naming it and its variable.
  */
 export async function startSimulators(options: SimulatorOptions): Promise<Simulators> {
   const merged = mergeSettings(defaultSettings, options.settings ?? {})
@@ -58,12 +60,14 @@ export async function startSimulators(options: SimulatorOptions): Promise<Simula
   const { world, clock, log } = openWorld(options, () => settings)
   const inbox = openInbox()
   const prompts = openPrompts()
+  const phones = openPhones({ folder: options.folder, clock, inbox, settings: () => settings.sms })
   const sdk = openSdk(world)
   const servers: Server[] = [sdk.server, openHubServer(world)]
   const control = openControl({
     ...world,
     inbox,
     prompts,
+    sms: openSmsProviders({ clock, faults: world.faults, phones }),
     settings: () => settings,
     setSettings: (next, patch) => {
       settings = next
@@ -79,6 +83,7 @@ export async function startSimulators(options: SimulatorOptions): Promise<Simula
     await Promise.all(servers.map(closeServer))
     clock.close()
     log.close()
+    phones.close()
   }
   try {
     const ports = {
