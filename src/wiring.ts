@@ -1,8 +1,11 @@
 import { join } from 'node:path'
 import { onSettled } from './bulk/index.ts'
+import type { SmsProvider } from './connectors/sms.ts'
+import { openAfricasTalking, openOrangeSms } from './connectors/sms/index.ts'
 import type { PurposeHandler } from './payments/index.ts'
 import type { Config } from './platform/config.ts'
 import type { Log } from './platform/log.ts'
+import type { Outbound } from './platform/outbound.ts'
 import * as outbox from './platform/outbox.ts'
 
 export const DEMO_ORGANIZATION = 'Caisse de démonstration'
@@ -23,7 +26,7 @@ export type AppOptions = {
 export const spoolFolder = (config: Config): string => join(config.home, 'uploads')
 
 /** What others are told, and by whom: a new kind without a handler does not compile. */
-export type OutboxKind = 'bulk.finished'
+export type OutboxKind = 'bulk.finished' | 'notification'
 
 /** The purposes that a payment can have. Each has its handler, called in the transaction that settles. */
 export const purposeHandlers = {
@@ -34,3 +37,42 @@ export const purposeHandlers = {
     }),
   ),
 } satisfies Record<string, PurposeHandler>
+
+/** Their one address each; the sandbox's stand-ins are below /sms/ of the simulators. */
+const ORANGE_URL = 'https://api.orange.com'
+const AFRICAS_TALKING_URL = 'https://api.africastalking.com'
+/** What the simulated providers take. */
+const SANDBOX = 'sandbox'
+
+/**
+ * Who sends SMS. In production what the configuration says, or nobody; in the sandbox only ever the simulator, so that
+ * no trial reaches a person: nobody where the simulators do not run.
+ */
+export function openSms(
+  { config, simulator_url }: Pick<AppOptions, 'config' | 'simulator_url'>,
+  outbound: Outbound,
+): SmsProvider | undefined {
+  const sandbox = config.CAURI_MODE === 'sandbox'
+  const provider = config.SMS_PROVIDER ?? (sandbox ? 'orange' : undefined)
+  if (provider === undefined || (sandbox && simulator_url === undefined)) return undefined
+  const timeout_ms = config.SMS_TIMEOUT_S * 1_000
+  const simulated = sandbox ? `${simulator_url}/sms/${provider}` : undefined
+  if (provider === 'orange')
+    return openOrangeSms({
+      url: simulated ?? ORANGE_URL,
+      client_id: sandbox ? SANDBOX : (config.ORANGE_SMS_CLIENT_ID ?? ''),
+      client_secret: sandbox ? SANDBOX : (config.ORANGE_SMS_CLIENT_SECRET ?? ''),
+      ...(config.ORANGE_SMS_SENDER_NAME === undefined ? {} : { sender_name: config.ORANGE_SMS_SENDER_NAME }),
+      rate_per_s: config.ORANGE_SMS_RATE_PER_S,
+      timeout_ms,
+      outbound,
+    })
+  return openAfricasTalking({
+    url: simulated ?? AFRICAS_TALKING_URL,
+    username: sandbox ? SANDBOX : (config.AFRICAS_TALKING_USERNAME ?? ''),
+    api_key: sandbox ? SANDBOX : (config.AFRICAS_TALKING_API_KEY ?? ''),
+    ...(config.AFRICAS_TALKING_SENDER === undefined ? {} : { from: config.AFRICAS_TALKING_SENDER }),
+    timeout_ms,
+    outbound,
+  })
+}

@@ -4,6 +4,7 @@ import { record } from './audit/index.ts'
 import { sweepSpool } from './bulk/index.ts'
 import { openMojaloop } from './connectors/index.ts'
 import { runCheck } from './integrity/index.ts'
+import { countWaiting, sendMessage, sweepNotifications, type Sending } from './notifications/index.ts'
 import { openDriver, type ConnectionSettings, type Driver } from './payments/index.ts'
 import type { Config } from './platform/config.ts'
 import type { Ctx } from './platform/context.ts'
@@ -13,10 +14,19 @@ import { openJobs, type Jobs, type QueueRules } from './platform/jobs.ts'
 import { openOutbound, type Outbound } from './platform/outbound.ts'
 import * as outbox from './platform/outbox.ts'
 import { deliver, newDelivery, type Delivery } from './webhooks/index.ts'
-import { MOJALOOP, purposeHandlers, spoolFolder, type AppOptions, type OutboxKind } from './wiring.ts'
+import {
+  MOJALOOP,
+  openSms,
+  purposeHandlers,
+  spoolFolder,
+  type AppOptions,
+  type OutboxKind,
+} from './wiring.ts'
 
 const queues = {
   'webhook.deliver': { retries: 12, retry_delay_s: 5, expire_s: 60 },
+  // Twelve tries in some three hours; a code is given up as soon as it has expired.
+  'notification.send': { retries: 12, retry_delay_s: 2, expire_s: 120 },
   'ledger.check': { retries: 0, expire_s: 3_600 },
   housekeeping: { retries: 2, expire_s: 600 },
 } as const satisfies Record<string, QueueRules>
@@ -38,12 +48,20 @@ export async function openWorker(
   atStop(() => jobs.stop(1_000))
   const delivering = { db, log, outbound, secret_key: options.secret_key }
   await jobs.work<Delivery>('webhook.deliver', (job) => deliver(delivering, job.data), { concurrency: 4 })
+  const sms = await openSending(ctx, options, outbound)
+  await jobs.work<Sending>('notification.send', (job) => sendMessage(sms, job.data), {
+    concurrency: 4,
+    batch: 1, // else the time limit of a job would count those before it
+  })
   await jobs.work('ledger.check', () => checkHourly(ctx))
   await jobs.work('housekeeping', () => keepHouse(ctx))
   await jobs.schedule('ledger.check', '17 * * * *')
   await jobs.schedule('housekeeping', '41 3 * * *')
   const handlers: outbox.OutboxHandlers<OutboxKind> = {
     'bulk.finished': (tx, row) => announceFinished(tx, row, jobs),
+    notification: async (tx, row) => {
+      await jobs.send(tx, 'notification.send', row.payload as Sending)
+    },
   }
   const runner = outbox.runOutbox(() => outbox.drainOutbox(db, handlers, { log }), log)
   atStop(() => runner.close())
@@ -54,6 +72,18 @@ export async function openWorker(
   atStop(() => mojaloop.driver.stop(7_000))
   mojaloop.driver.start()
   return mojaloop.driver
+}
+
+/** A missing provider is worth a word only when somebody waits for a message. */
+async function openSending(
+  { db, log }: Ctx,
+  options: AppOptions,
+  outbound: Outbound,
+): Promise<Parameters<typeof sendMessage>[0]> {
+  const provider = openSms(options, outbound)
+  const waiting = provider === undefined ? await countWaiting(db) : 0
+  if (waiting > 0) log.warn({ waiting }, 'messages wait, and no SMS provider is configured (SMS_PROVIDER)')
+  return { db, log, provider }
 }
 
 function openMojaloopDriver(
@@ -126,5 +156,6 @@ async function checkHourly({ db, log, config }: Ctx): Promise<void> {
 async function keepHouse({ db, config, log }: Ctx): Promise<void> {
   const keys = await cleanIdempotency(db)
   const uploads = await sweepSpool(spoolFolder(config), 86_400_000)
-  log.info({ keys, uploads }, 'housekeeping done')
+  const messages = await sweepNotifications(db)
+  log.info({ keys, uploads, messages }, 'housekeeping done')
 }

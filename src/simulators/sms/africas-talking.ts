@@ -1,7 +1,7 @@
 import { send, JSON_TYPE } from '../http.ts'
 import type { Exchange } from '../http.ts'
-import { strikeMessage } from './providers.ts'
-import type { Answers, SmsWorld } from './providers.ts'
+import { strikeMessage } from './strike.ts'
+import type { Answers, SmsWorld } from './strike.ts'
 
 /** Every client of the sandbox has these, as of Africa's Talking's own sandbox the name is. */
 const USERNAME = 'sandbox'

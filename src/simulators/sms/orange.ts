@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { JSON_TYPE, send } from '../http.ts'
 import type { Exchange } from '../http.ts'
-import { sendPage, strikeMessage } from './providers.ts'
-import type { Answers, SmsWorld } from './providers.ts'
+import { sendPage, strikeMessage } from './strike.ts'
+import type { Answers, SmsWorld } from './strike.ts'
 
 /** Every client of the sandbox has these. */
 const BASIC = `Basic ${Buffer.from('sandbox:sandbox').toString('base64')}`
