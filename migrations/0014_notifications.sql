@@ -4,11 +4,14 @@ create table notifications_messages (
   person_id bigint,
   kind text not null
     check (kind in ('phone_code', 'password_reset', 'invitation', 'batch_finished', 'review_needed')),
-  channel text not null check (channel in ('sms')),
-  destination text not null check (destination ~ '^\+[1-9][0-9]{6,14}$'),
+  channel text not null check (channel in ('sms', 'mail')),
+  destination text not null,
+  -- Of a mail only.
+  subject text check (length(subject) between 1 and 200),
   -- Gone as soon as it is of no use: it may hold a one-time code.
   text text check (length(text) between 1 and 1000),
-  segments int not null check (segments between 1 and 10),
+  -- Of an SMS only: what is paid for.
+  segments int check (segments between 1 and 10),
   state text not null default 'WAITING'
     check (state in ('WAITING', 'SENDING', 'SENT', 'REFUSED', 'EXPIRED')),
   tries int not null default 0 check (tries >= 0),
@@ -23,6 +26,10 @@ create table notifications_messages (
   check ((state in ('WAITING', 'SENDING')) = (ended_at is null)),
   check ((state = 'SENT') = (provider is not null)),
   check (provider_id is null or state = 'SENT'),
+  constraint notifications_messages_destination_check check (
+    destination ~ case channel when 'sms' then '^\+[1-9][0-9]{6,14}$' else '^[^[:space:]<>@]+@[^[:space:]<>@]+$' end),
+  check ((channel = 'sms') = (segments is not null)),
+  check ((channel = 'mail') = (subject is not null)),
   check ((state = 'REFUSED') = (because is not null))
 );
 comment on table notifications_messages is 'Messages that leave the house, one row for each, and what became of it. SENDING: a call was begun and its end is not known. The text is dropped when the message has ended.';
@@ -45,24 +52,26 @@ create table notifications_preferences (
   person_id bigint not null,
   -- Security messages are not there: nobody can switch them off.
   kind text not null check (kind in ('batch_finished', 'review_needed')),
-  channel text not null check (channel in ('sms', 'in_app')),
+  channel text not null check (channel in ('sms', 'mail', 'in_app')),
   is_wanted boolean not null,
   primary key (person_id, kind, channel)
 );
 comment on table notifications_preferences is 'What a person wants to hear of, and how. No row: wanted.';
 
 create table notifications_limits (
-  -- number: for each single number that begins so; prefix: for all of them together.
-  scope text not null check (scope in ('number', 'prefix')),
-  prefix text not null check (prefix ~ '^\+[0-9]{0,14}$'),
+  -- number: for each single number that begins so; prefix: for all of them together; mailbox: for each address.
+  scope text not null check (scope in ('number', 'prefix', 'mailbox')),
+  prefix text not null,
   most int not null check (most >= 0),
-  primary key (scope, prefix)
+  primary key (scope, prefix),
+  check (case scope when 'mailbox' then prefix = '' else prefix ~ '^\+[0-9]{0,14}$' end)
 );
-comment on table notifications_limits is 'SMS per day (UTC) at most. The longest prefix that fits counts; besides, the limit of + holds for everything together. 0 closes a destination.';
+comment on table notifications_limits is 'Messages per day (UTC) at most. The longest prefix that fits counts; besides, the limit of + holds for everything together. 0 closes a destination.';
 
 -- Fraud by SMS pumping goes to expensive countries: outside the franc zone there is little to send.
 insert into notifications_limits (scope, prefix, most) values
   ('number', '+', 20),
+  ('mailbox', '', 20),
   ('prefix', '+', 20000),
   ('prefix', '+237', 10000), ('prefix', '+228', 10000), ('prefix', '+225', 10000), ('prefix', '+221', 10000),
   ('prefix', '+229', 5000), ('prefix', '+226', 5000), ('prefix', '+223', 5000), ('prefix', '+227', 5000),
@@ -72,10 +81,10 @@ insert into notifications_limits (scope, prefix, most) values
   ('prefix', '+5', 100), ('prefix', '+6', 100), ('prefix', '+7', 100), ('prefix', '+8', 100), ('prefix', '+9', 100);
 
 create table notifications_counts (
-  scope text not null check (scope in ('number', 'prefix')),
+  scope text not null check (scope in ('number', 'prefix', 'mailbox')),
   key text not null,
   day date not null,
   sent int not null check (sent > 0),
   primary key (scope, key, day)
 );
-comment on table notifications_counts is 'SMS written so far on a day, against the limits. Days that are over are swept.';
+comment on table notifications_counts is 'Messages written so far on a day, against the limits. Days that are over are swept.';

@@ -1,6 +1,8 @@
 import { join } from 'node:path'
 import { onSettled } from './bulk/index.ts'
 import type { SmsProvider } from './connectors/sms.ts'
+import type { MailSender } from './connectors/mail.ts'
+import { openSmtp } from './connectors/mail/index.ts'
 import { openAfricasTalking, openOrangeSms } from './connectors/sms/index.ts'
 import type { PurposeHandler } from './payments/index.ts'
 import type { Config } from './platform/config.ts'
@@ -20,6 +22,8 @@ export type AppOptions = {
   readonly adapter_url: string | undefined
   /** The simulators' control API, in the sandbox. */
   readonly simulator_url?: string
+  /** The simulated mail server's port on loopback, in the sandbox. */
+  readonly simulator_mail_port?: number
   readonly secret_key: string
 }
 
@@ -74,5 +78,24 @@ export function openSms(
     ...(config.AFRICAS_TALKING_SENDER === undefined ? {} : { from: config.AFRICAS_TALKING_SENDER }),
     timeout_ms,
     outbound,
+  })
+}
+
+/** Who sends mail, by the same rule. Throws when the configured address cannot be used. */
+export function openMail({
+  config,
+  simulator_mail_port,
+}: Pick<AppOptions, 'config' | 'simulator_mail_port'>): MailSender | undefined {
+  const sandbox = config.CAURI_MODE === 'sandbox'
+  const simulated =
+    simulator_mail_port === undefined
+      ? undefined
+      : `smtp://${SANDBOX}:${SANDBOX}@127.0.0.1:${simulator_mail_port}`
+  const url = sandbox ? simulated : config.SMTP_URL
+  if (url === undefined) return undefined
+  return openSmtp({
+    url,
+    from: { address: config.MAIL_FROM ?? 'cauri@localhost', name: config.MAIL_FROM_NAME },
+    timeout_ms: config.SMTP_TIMEOUT_S * 1_000,
   })
 }

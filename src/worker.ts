@@ -16,6 +16,7 @@ import * as outbox from './platform/outbox.ts'
 import { deliver, newDelivery, type Delivery } from './webhooks/index.ts'
 import {
   MOJALOOP,
+  openMail,
   openSms,
   purposeHandlers,
   spoolFolder,
@@ -48,8 +49,8 @@ export async function openWorker(
   atStop(() => jobs.stop(1_000))
   const delivering = { db, log, outbound, secret_key: options.secret_key }
   await jobs.work<Delivery>('webhook.deliver', (job) => deliver(delivering, job.data), { concurrency: 4 })
-  const sms = await openSending(ctx, options, outbound)
-  await jobs.work<Sending>('notification.send', (job) => sendMessage(sms, job.data), {
+  const sending = await openSending(ctx, options, outbound)
+  await jobs.work<Sending>('notification.send', (job) => sendMessage(sending, job.data), {
     concurrency: 4,
     batch: 1, // else the time limit of a job would count those before it
   })
@@ -80,10 +81,12 @@ async function openSending(
   options: AppOptions,
   outbound: Outbound,
 ): Promise<Parameters<typeof sendMessage>[0]> {
-  const provider = openSms(options, outbound)
-  const waiting = provider === undefined ? await countWaiting(db) : 0
-  if (waiting > 0) log.warn({ waiting }, 'messages wait, and no SMS provider is configured (SMS_PROVIDER)')
-  return { db, log, provider }
+  const [sms, mail] = [openSms(options, outbound), openMail(options)]
+  for (const [channel, is_there] of [['sms', sms !== undefined], ['mail', mail !== undefined]] as const) {
+    const waiting = is_there ? 0 : await countWaiting(db, channel)
+    if (waiting > 0) log.warn({ channel, waiting }, 'messages wait, and nobody is configured to send them')
+  }
+  return { db, log, sms, mail }
 }
 
 function openMojaloopDriver(

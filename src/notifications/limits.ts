@@ -1,6 +1,6 @@
 import { sql, type Tx } from '../platform/db.ts'
 
-type Limit = { readonly scope: 'number' | 'prefix'; readonly prefix: string; readonly most: number }
+type Limit = { readonly scope: 'number' | 'prefix' | 'mailbox'; readonly prefix: string; readonly most: number }
 
 /**
  * Counts one SMS to a number (E.164) against the limits of the day: its own, its prefix's, everything's. Answers false
@@ -18,6 +18,13 @@ export async function countSms(tx: Tx, number: string): Promise<boolean> {
   for (const limit of [narrow, everything])
     if (limit !== undefined && !(await bump(tx, limit, limit.prefix))) return false
   return true
+}
+
+/** The same for a mail: only its mailbox has a limit, for mail costs nothing and its servers have their own. */
+export async function countMail(tx: Tx, address: string): Promise<boolean> {
+  const limit = await tx.maybeOne<Limit>(sql`
+    select scope, prefix, most from notifications_limits where scope = 'mailbox'`)
+  return limit === undefined || bump(tx, limit, address.toLowerCase())
 }
 
 /** One statement, so that of many at once exactly as many pass as the limit allows. */

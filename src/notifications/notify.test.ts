@@ -57,18 +57,18 @@ test('of a hundred numbers of one prefix as many pass as the prefix allows', asy
   expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(5)
   expect(await left('+9981')).toEqual({ messages: 5, outbox: 5, counted: 5 })
   // Another prefix of the same country has its own limit still.
-  expect(await sendCode('+998200000000')).toBe('queued')
+  expect(await sendCode('+998200000000')).toEqual({ sms: 'queued', mail: 'not-needed' })
 })
 
 test('the limit of everything together stops every number, and the next day begins anew', async () => {
   const { sent } = await db.one<{ sent: number }>(sql`
     select sent from notifications_counts where scope = 'prefix' and key = '+'`)
   await db.tx((tx) => setLimit(tx, { scope: 'prefix', prefix: '+', most: sent + 1 }))
-  expect(await sendCode('+237610000001')).toBe('queued')
+  expect((await sendCode('+237610000001')).sms).toBe('queued')
   await expect(sendCode('+22890000001')).rejects.toThrow('Too many messages')
   expect(await left('+22890000001')).toEqual({ messages: 0, outbox: 0, counted: 0 })
   await advanceClock(db, 86_400)
-  expect(await sendCode('+22890000001')).toBe('queued')
+  expect((await sendCode('+22890000001')).sms).toBe('queued')
   await db.tx((tx) => setLimit(tx, { scope: 'prefix', prefix: '+', most: 20_000 }))
 })
 
@@ -81,7 +81,7 @@ test('a destination with the limit 0 is closed', async () => {
 test('news above the limit are in the application all the same, and do not undo the fact', async () => {
   const phone = '+881600000002'
   const said = await db.tx((tx) => notify(tx, { person_id: 70n, phone, language: 'fr' }, finished))
-  expect(said).toBe('over-limit')
+  expect(said).toEqual({ sms: 'over-limit', mail: 'no-address' })
   expect(await left('+8816')).toEqual({ messages: 0, outbox: 0, counted: 0 })
   expect(await listInApp(db, 70n, { limit: 10 })).toMatchObject([{ kind: 'batch_finished', title: 'Lot terminé' }])
 })
@@ -101,12 +101,12 @@ test('what is switched off does not come, each way by itself', async () => {
   const phone = '+237620000002'
   const tell = () => db.tx((tx) => notify(tx, { person_id: 72n, phone, language: 'en' }, finished))
   await db.tx((tx) => setPreference(tx, 72n, { kind: 'batch_finished', channel: 'sms', is_wanted: false }))
-  expect(await tell()).toBe('switched-off')
+  expect((await tell()).sms).toBe('switched-off')
   expect(await left(phone)).toEqual({ messages: 0, outbox: 0, counted: 0 })
   expect(await countUnread(db, 72n)).toBe(1)
   await db.tx((tx) => setPreference(tx, 72n, { kind: 'batch_finished', channel: 'sms', is_wanted: true }))
   await db.tx((tx) => setPreference(tx, 72n, { kind: 'batch_finished', channel: 'in_app', is_wanted: false }))
-  expect(await tell()).toBe('queued')
+  expect((await tell()).sms).toBe('queued')
   expect(await countUnread(db, 72n)).toBe(1)
   expect(await listPreferences(db, 72n)).toEqual([
     { kind: 'batch_finished', channel: 'in_app', is_wanted: false },
@@ -118,7 +118,8 @@ test('security messages cannot be switched off, by no way', async () => {
   for (const kind of Object.keys(kinds) as Kind[]) {
     if (kinds[kind].sort === 'news') continue
     const off = { kind, channel: 'sms', is_wanted: false } as const
-    await expect(db.tx((tx) => setPreference(tx, 73n, off))).rejects.toThrow('cannot be switched off')
+    for (const channel of ['sms', 'mail', 'in_app'] as const)
+      await expect(db.tx((tx) => setPreference(tx, 73n, { ...off, channel }))).rejects.toThrow('switched off')
     const by_hand = db.run(sql`
       insert into notifications_preferences (person_id, kind, channel, is_wanted) values (73, ${kind}, 'sms', false)`)
     await expect(by_hand).rejects.toThrow('notifications_preferences_kind_check')
@@ -144,7 +145,7 @@ test('what is read stays read, and is nobody else’s', async () => {
 })
 
 test('a security message needs a number, and a number must be one', async () => {
-  await expect(db.tx((tx) => notify(tx, { language: 'fr' }, code))).rejects.toThrow('needs a number')
+  await expect(db.tx((tx) => notify(tx, { language: 'fr' }, code))).rejects.toThrow('needs a number or an address')
   await expect(sendCode('0699123456')).rejects.toThrow('notifications_messages_destination_check')
 })
 
@@ -161,4 +162,19 @@ test('texts that are too old are forgotten, and the counts of days that are over
   await advanceClock(db, 91 * 86_400)
   await sweepNotifications(db)
   expect((await db.one<{ rows: bigint }>(held)).rows).toBe(0n)
+})
+
+test('a security message goes by mail where there is no number, twenty a day for a mailbox', async () => {
+  const email = 'Awa@Example.cm'
+  const mails = Array.from({ length: 30 }, (_, i) =>
+    db.tx((tx) => notify(tx, { email: i % 2 === 0 ? email : email.toLowerCase(), language: 'en' }, code)),
+  )
+  const outcomes = await Promise.allSettled(mails)
+  expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(20)
+  const row = await db.one(sql`
+    select count(*) as n, count(segments) as segments, min(subject) as subject from notifications_messages
+    where channel = 'mail'`)
+  expect(row).toEqual({ n: 20n, segments: 0n, subject: 'Your code' })
+  const both = { phone: '+237640000001', email: 'b@example.cm', person_id: 76n, language: 'fr' } as const
+  expect(await db.tx((tx) => notify(tx, both, finished))).toEqual({ sms: 'queued', mail: 'queued' })
 })

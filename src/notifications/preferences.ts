@@ -2,7 +2,7 @@ import { sql, type Reader, type Tx } from '../platform/db.ts'
 import { Refusal } from '../platform/errors.ts'
 import { isNews, type Kind, type NewsKind } from './kinds.ts'
 
-export type Channel = 'sms' | 'in_app'
+export type Channel = 'sms' | 'mail' | 'in_app'
 export type Preference = {
   readonly kind: NewsKind
   readonly channel: Channel

@@ -106,13 +106,13 @@ export function nameOf(name: string): string {
   return plain.length <= LONGEST_NAME ? plain : `${plain.slice(0, LONGEST_NAME - 3).trimEnd()}...`
 }
 
-/** The words of a piece of news in a language; the SMS in the alphabet of SMS, with what it costs. */
+/** The words of a piece of news in a language; the SMS in the alphabet of SMS with what it costs, the mail with its accents. */
 export function wordsOf<K extends Kind>(
   kind: K,
   language: Language,
   news: News[K],
-): Words & { readonly segments: number } {
+): Words & { readonly segments: number; readonly mail: string } {
   const words = templates[kind][language](news)
   const sms = toGsm7(words.sms)
-  return { ...words, sms, segments: lengthOf(sms).segments }
+  return { ...words, sms, segments: lengthOf(sms).segments, mail: words.sms }
 }

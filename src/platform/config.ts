@@ -47,6 +47,7 @@ export const schema = z.object({
   SIMULATOR_PORT: port.default(4100).describe('control API of the simulators (sandbox)'),
   SDK_PORT: port.default(4001).describe('simulated Mojaloop SDK scheme adapter (sandbox)'),
   HUB_PORT: port.default(4040).describe('simulated Mojaloop hub (sandbox)'),
+  MAIL_PORT: port.default(0).describe('simulated mail server (sandbox); 0 chooses a free one'),
   BACKEND_PORT: port
     .optional()
     .describe('listener for the SDK adapter’s backend calls and notifications; off unless set'),
@@ -134,6 +135,15 @@ export const schema = z.object({
   AFRICAS_TALKING_USERNAME: z.string().optional().describe('name of the application at africastalking.com'),
   AFRICAS_TALKING_API_KEY: z.string().optional().describe('its API key'),
   AFRICAS_TALKING_SENDER: z.string().optional().describe('registered sender; Africa’s Talking’s own when absent'),
+  SMTP_URL: z
+    .string()
+    .optional()
+    .describe(
+      'mail server, smtps://user:password@host:465 (smtp:// to a relay on this machine only); without it production sends no mail. The sandbox always sends to its simulator',
+    ),
+  SMTP_TIMEOUT_S: seconds.default(30).describe('longest conversation with the mail server'),
+  MAIL_FROM: z.email().optional().describe('sender’s address of mail; required with SMTP_URL in production'),
+  MAIL_FROM_NAME: z.string().max(60).default('Cauri').describe('sender’s name of mail'),
   LEASE_S: seconds
     .default(15)
     .describe(
@@ -225,6 +235,8 @@ function missingInProduction(settings: Settings): string[] {
     settings.SMS_PROVIDER === undefined ? [] : smsCredentials[settings.SMS_PROVIDER]
   for (const name of credentials)
     if (settings[name] === undefined) faults.push(`${name}: required by SMS_PROVIDER=${settings.SMS_PROVIDER}`)
+  if (settings.SMTP_URL !== undefined && settings.MAIL_FROM === undefined)
+    faults.push('MAIL_FROM: required by SMTP_URL')
   return faults
 }
 

@@ -1,6 +1,8 @@
 import { hash } from 'node:crypto'
 import { z } from 'zod'
 import { scenarioOf, scenarios } from './mojaloop/magic.ts'
+import { isMailFault, mailFaults } from './mail/fault-kinds.ts'
+import type { MailFault, MailStep } from './mail/fault-kinds.ts'
 import { isSmsFault, smsFaults } from './sms/fault-kinds.ts'
 import type { SmsStrike } from './sms/fault-kinds.ts'
 
@@ -47,7 +49,7 @@ export const faultKinds: readonly string[] = [
 
 const ruleSchema = z
   .strictObject({
-    rail: z.enum(['mojaloop', 'sms']).default('mojaloop'),
+    rail: z.enum(['mojaloop', 'sms', 'mail']).default('mojaloop'),
     operation: z.enum(['payout', 'status', 'any']).default('payout'),
     kind: z.string(),
     /** End of the payee's number. */
@@ -69,6 +71,12 @@ const ruleSchema = z
       ctx.addIssue({
         code: 'custom',
         message: `not a fault of SMS; one of ${Object.keys(smsFaults).join(', ')}`,
+        path: ['kind'],
+      })
+    if (rule.rail === 'mail' && !isMailFault(rule.kind))
+      ctx.addIssue({
+        code: 'custom',
+        message: `not a fault of mail; one of ${Object.keys(mailFaults).join(', ')}`,
         path: ['kind'],
       })
     if (rule.rail === 'mojaloop' && !faultKinds.includes(rule.kind) && !scenarios.has(rule.kind))
@@ -104,6 +112,8 @@ export type Faults = {
   readonly strike: (step: Step, party: string) => Strike | undefined
   /** The same for the providers of SMS; `number` is empty where no message is sent. */
   readonly strikeSms: (step: 'token' | 'message', number: string) => SmsStrike | undefined
+  /** The same for mail; `to` is empty where there is no recipient yet. */
+  readonly strikeMail: (step: MailStep, to: string) => MailFault | undefined
 }
 
 /**
@@ -151,6 +161,17 @@ export function openFaults(seed = 1): Faults {
         if (!counts(rule, number) || strike !== undefined) continue
         rule.hits += 1
         strike = { kind, hit: rule.hits }
+      }
+      return strike
+    },
+    strikeMail: (step, to) => {
+      let strike: MailFault | undefined
+      for (const rule of rules) {
+        const { kind } = rule
+        if (rule.rail !== 'mail' || !isMailFault(kind) || mailFaults[kind] !== step) continue
+        if (!counts(rule, to) || strike !== undefined) continue
+        rule.hits += 1
+        strike = kind
       }
       return strike
     },

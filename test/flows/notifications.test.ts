@@ -40,8 +40,16 @@ describe.each(['orange', 'africas-talking'])('in the whole product, by %s', (pro
     })
     expect(messages).toMatchObject([{ kind: 'sms', to: phone, text: expect.stringContaining('your code is 222222') }])
     expect((await server.call('GET', '/_sim/inbox?to=%2B237690000011')).body).toEqual({ messages: [] })
+    const email = 'awa@example.cm'
+    await server.app.ctx.db.tx((tx) => notify(tx, { email, language: 'fr' }, code('333333')))
+    const mails = await until('the mail', async () => {
+      const { body } = await server.call('GET', `/_sim/inbox?kind=mail&to=${email}`)
+      const found = body.messages as Message[]
+      return found.length > 0 && found
+    })
+    expect(mails[0]?.text).toMatch(/^Votre code\n\nCauri : votre code est 333333.* même à un agent\.$/)
     const row = await until('it is marked', async () =>
-      server.db.maybeOne(sql`select text, provider, tries from notifications_messages where state = 'SENT'`),
+      server.db.maybeOne(sql`select text, provider, tries from notifications_messages where state = 'SENT' and channel = 'sms'`),
     )
     expect(row).toEqual({ text: null, provider, tries: 1 })
   })
@@ -97,7 +105,7 @@ describe('one message at a time', () => {
   const inject = (kind: string, phone: string, times = 1) =>
     world.control('POST', '/_sim/faults', { rail: 'sms', kind, suffix: phone.slice(-7), times })
   const send = ({ message_id }: Sending, provider: SmsProvider | undefined = orange) =>
-    sendMessage({ db, log, provider }, { message_id })
+    sendMessage({ db, log, sms: provider, mail: undefined }, { message_id })
 
   test('it is sent once however often its job runs', async () => {
     const message = await written()
@@ -140,7 +148,7 @@ describe('one message at a time', () => {
 
   test('without a provider a message waits, and its job dies where people see it', async () => {
     const message = await written()
-    await jobs.work<Sending>('send', (job) => sendMessage({ db, log, provider: undefined }, job.data), { poll_s: 0.5 })
+    await jobs.work<Sending>('send', (job) => sendMessage({ db, log, sms: undefined, mail: undefined }, job.data), { poll_s: 0.5 })
     await db.tx((tx) => jobs.send(tx, 'send', { message_id: message.message_id }))
     const [dead] = await until('the job is dead', async () => {
       const found = await jobs.listDead()
@@ -172,12 +180,12 @@ describe('one message at a time', () => {
       await world.control('POST', '/_sim/faults', { rail: 'sms', kind, times: 1 })
       const fresh = openOrangeSms({ ...at('orange'), client_id: 'sandbox', client_secret: 'sandbox', rate_per_s: 0 })
       for (const provider of [fresh, africas, fresh])
-        await sendMessage({ db, log, provider }, message).catch((err: unknown) => log.warn({ err }, 'a job failed'))
+        await sendMessage({ db, log, sms: provider, mail: undefined }, message).catch((err: unknown) => log.warn({ err }, 'a job failed'))
       await world.control('DELETE', '/_sim/faults')
     }
     const said = lines.slice(before).join('')
     expect(said.length).toBeGreaterThan(1_000)
-    expect(said).toContain('the SMS provider refuses us')
+    expect(said).toContain('the provider refuses us')
     for (const phone of phones) expect(said).not.toContain(phone.slice(4))
     expect(said).not.toMatch(/970531|votre code/)
     expect(lines.join('')).not.toMatch(/23769000\d|424242|votre code/)

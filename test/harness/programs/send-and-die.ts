@@ -26,4 +26,4 @@ const provider: typeof orange = {
     for (;;); // the kernel needs a moment
   },
 }
-await sendMessage({ db: openDb({ url }), log: openLog('silent'), provider }, { message_id })
+await sendMessage({ db: openDb({ url }), log: openLog('silent'), sms: provider, mail: undefined }, { message_id })
