@@ -82,7 +82,10 @@ async function openSending(
   outbound: Outbound,
 ): Promise<Parameters<typeof sendMessage>[0]> {
   const [sms, mail] = [openSms(options, outbound), openMail(options)]
-  for (const [channel, is_there] of [['sms', sms !== undefined], ['mail', mail !== undefined]] as const) {
+  for (const [channel, is_there] of [
+    ['sms', sms !== undefined],
+    ['mail', mail !== undefined],
+  ] as const) {
     const waiting = is_there ? 0 : await countWaiting(db, channel)
     if (waiting > 0) log.warn({ channel, waiting }, 'messages wait, and nobody is configured to send them')
   }

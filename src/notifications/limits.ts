@@ -1,6 +1,10 @@
 import { sql, type Tx } from '../platform/db.ts'
 
-type Limit = { readonly scope: 'number' | 'prefix' | 'mailbox'; readonly prefix: string; readonly most: number }
+type Limit = {
+  readonly scope: 'number' | 'prefix' | 'mailbox'
+  readonly prefix: string
+  readonly most: number
+}
 
 /**
  * Counts one SMS to a number (E.164) against the limits of the day: its own, its prefix's, everything's. Answers false

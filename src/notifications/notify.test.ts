@@ -83,7 +83,9 @@ test('news above the limit are in the application all the same, and do not undo 
   const said = await db.tx((tx) => notify(tx, { person_id: 70n, phone, language: 'fr' }, finished))
   expect(said).toEqual({ sms: 'over-limit', mail: 'no-address' })
   expect(await left('+8816')).toEqual({ messages: 0, outbox: 0, counted: 0 })
-  expect(await listInApp(db, 70n, { limit: 10 })).toMatchObject([{ kind: 'batch_finished', title: 'Lot terminé' }])
+  expect(await listInApp(db, 70n, { limit: 10 })).toMatchObject([
+    { kind: 'batch_finished', title: 'Lot terminé' },
+  ])
 })
 
 test('a transaction that is rolled back tells nobody anything', async () => {
@@ -127,8 +129,7 @@ test('security messages cannot be switched off, by no way', async () => {
 })
 
 test('what is read stays read, and is nobody else’s', async () => {
-  for (let i = 0; i < 3; i++)
-    await db.tx((tx) => notify(tx, { person_id: 74n, language: 'en' }, finished))
+  for (let i = 0; i < 3; i++) await db.tx((tx) => notify(tx, { person_id: 74n, language: 'en' }, finished))
   const all = await listInApp(db, 74n, { limit: 2 })
   const rest = await listInApp(db, 74n, { limit: 2, before: all[1]?.id ?? 0n })
   expect([...all, ...rest].map(({ text, read_at }) => [text, read_at])).toEqual(
@@ -145,7 +146,9 @@ test('what is read stays read, and is nobody else’s', async () => {
 })
 
 test('a security message needs a number, and a number must be one', async () => {
-  await expect(db.tx((tx) => notify(tx, { language: 'fr' }, code))).rejects.toThrow('needs a number or an address')
+  await expect(db.tx((tx) => notify(tx, { language: 'fr' }, code))).rejects.toThrow(
+    'needs a number or an address',
+  )
   await expect(sendCode('0699123456')).rejects.toThrow('notifications_messages_destination_check')
 })
 

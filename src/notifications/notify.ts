@@ -54,7 +54,10 @@ export async function notify(tx: Tx, to: Recipient, notice: Notice): Promise<Not
   if (!isNews(kind)) return tellSecurely(tx, to, { sms, mail })
   if (to.person_id !== undefined && (await wants(tx, to.person_id, { kind, channel: 'in_app' })))
     await addInApp(tx, to.person_id, { kind, title: words.title, text: words.text })
-  return { sms: await tell(tx, to, { kind, message: sms }), mail: await tell(tx, to, { kind, message: mail }) }
+  return {
+    sms: await tell(tx, to, { kind, message: sms }),
+    mail: await tell(tx, to, { kind, message: mail }),
+  }
 }
 
 async function tellSecurely(

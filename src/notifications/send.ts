@@ -115,9 +115,10 @@ function finish(tx: Tx, id: bigint, answer: Answer, provider: string): Promise<n
 /** How many messages of a channel wait. */
 export const countWaiting = async (db: Reader, channel: 'sms' | 'mail'): Promise<number> =>
   Number(
-    (await db.one<{ n: bigint }>(sql`
-        select count(*) as n from notifications_messages where ended_at is null and channel = ${channel}`))
-      .n,
+    (
+      await db.one<{ n: bigint }>(sql`
+        select count(*) as n from notifications_messages where ended_at is null and channel = ${channel}`)
+    ).n,
   )
 
 /**

@@ -24,7 +24,9 @@ const news: { readonly [K in Kind]: fc.Arbitrary<News[K]> } = {
   review_needed: fc.record({ organization: anyName, waiting: lines }),
 }
 
-const all = (Object.keys(news) as Kind[]).flatMap((kind) => languages.map((language) => [kind, language] as const))
+const all = (Object.keys(news) as Kind[]).flatMap((kind) =>
+  languages.map((language) => [kind, language] as const),
+)
 
 it.each(all)('%s in %s costs one segment whatever it tells', (kind: Kind, language: Language) => {
   fc.assert(
@@ -49,11 +51,13 @@ it('speaks the person’s language and gives what it has to tell', () => {
     title: 'Lot terminé',
     text: 'bulk-1 : 2 sur 4 payés, 1 échec, 1 annulé.',
   })
-  expect(wordsOf('batch_finished', 'en', { ...batch, failed: 0, cancelled: 0 }).text).toBe('bulk-1: 2 of 4 paid.')
+  expect(wordsOf('batch_finished', 'en', { ...batch, failed: 0, cancelled: 0 }).text).toBe(
+    'bulk-1: 2 of 4 paid.',
+  )
 })
 
 it('never carries a link that somebody hid in a name', () => {
-  expect(nameOf('Gagnez sur https://loto.example/x')).toBe('Gagnez sur https loto example x')
+  expect(nameOf('Gagnez https://loto.example/x')).toBe('Gagnez https loto example x')
   expect(nameOf('a@b.cm\nCliquez')).toBe('a b cm Cliquez')
   expect(nameOf('\u202e \n')).toBe('?')
   expect(nameOf('Coopérative S.A.R.L. des planteurs de cacao')).toBe('Coopérative S A R L. des pl...')

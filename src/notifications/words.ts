@@ -12,7 +12,10 @@ const count = (n: number, one: string, many: string, language: Language): string
   `${n} ${n === 1 || (n === 0 && language === 'fr') ? one : many}`
 
 const code =
-  (sms: (code: string, minutes: number) => string, title: string): Template<'phone_code'> =>
+  (
+    sms: (code: string, minutes: number) => string,
+    title: string,
+  ): ((news: News['phone_code' | 'password_reset']) => Words) =>
   (news) => ({ sms: sms(news.code, news.minutes), title, text: '' })
 
 const templates: Templates = {
@@ -87,7 +90,11 @@ function finished(batch: News['batch_finished'], language: Language): Words {
         title: 'Lot terminé',
         text: `${bulk_id} : ${outcome}.`,
       }
-    : { sms: `Cauri: batch ${bulk_id} finished. ${outcome}.`, title: 'Batch finished', text: `${bulk_id}: ${outcome}.` }
+    : {
+        sms: `Cauri: batch ${bulk_id} finished. ${outcome}.`,
+        title: 'Batch finished',
+        text: `${bulk_id}: ${outcome}.`,
+      }
 }
 
 const LONGEST_NAME = 30

@@ -134,7 +134,10 @@ export const schema = z.object({
   ORANGE_SMS_RATE_PER_S: seconds.default(5).describe('most SMS started per second; 0: no limit'),
   AFRICAS_TALKING_USERNAME: z.string().optional().describe('name of the application at africastalking.com'),
   AFRICAS_TALKING_API_KEY: z.string().optional().describe('its API key'),
-  AFRICAS_TALKING_SENDER: z.string().optional().describe('registered sender; Africa’s Talking’s own when absent'),
+  AFRICAS_TALKING_SENDER: z
+    .string()
+    .optional()
+    .describe('registered sender; Africa’s Talking’s own when absent'),
   SMTP_URL: z
     .string()
     .optional()
@@ -231,10 +234,10 @@ function missingInProduction(settings: Settings): string[] {
     .map((name) => `${name}: required in production`)
   if (settings.DATABASE_URL === undefined && !settings.CAURI_EMBEDDED_IN_PRODUCTION)
     faults.push('DATABASE_URL: required in production (or CAURI_EMBEDDED_IN_PRODUCTION=yes)')
-  const credentials =
-    settings.SMS_PROVIDER === undefined ? [] : smsCredentials[settings.SMS_PROVIDER]
+  const credentials = settings.SMS_PROVIDER === undefined ? [] : smsCredentials[settings.SMS_PROVIDER]
   for (const name of credentials)
-    if (settings[name] === undefined) faults.push(`${name}: required by SMS_PROVIDER=${settings.SMS_PROVIDER}`)
+    if (settings[name] === undefined)
+      faults.push(`${name}: required by SMS_PROVIDER=${settings.SMS_PROVIDER}`)
   if (settings.SMTP_URL !== undefined && settings.MAIL_FROM === undefined)
     faults.push('MAIL_FROM: required by SMTP_URL')
   return faults

@@ -58,7 +58,10 @@ describe('mail', () => {
     const mail = newMail()
     await world.control('POST', '/_sim/faults', { rail: 'mail', kind, times: 1 })
     const answer = await here().send(mail)
-    expect(answer).toMatchObject({ kind: expected, ...(expected === 'unsent' ? { about_us: kind === 'auth_refused' } : {}) })
+    expect(answer).toMatchObject({
+      kind: expected,
+      ...(expected === 'unsent' ? { about_us: kind === 'auth_refused' } : {}),
+    })
     expect(JSON.stringify(answer)).not.toContain('awa')
     expect(await inboxOf(mail.to)).toHaveLength(messages)
     expect(await here().send(mail)).toEqual({ kind: 'accepted' })
@@ -100,19 +103,20 @@ describe('mail', () => {
 
   test('no text can break out of its header or end the mail early', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary', maxLength: 200 }), fc.string({ unit: 'binary', maxLength: 200 }), (subject, text) => {
-        const message = messageOf({ ...newMail(), subject, text }, from, new Date(0))
-        const [head = '', body = ''] = message.split('\r\n\r\n')
-        for (const line of message.split('\r\n')) {
-          expect(line.length).toBeLessThanOrEqual(100)
-          expect(line).toMatch(/^[\x20-\x7e]*$/)
-          expect(line).not.toMatch(/^\./)
-        }
-        expect(head.split(/\r\n(?! )/)).toHaveLength(9)
-        expect(body).toMatch(/^[A-Za-z0-9+/=\r\n]*$/)
-        const whole = (one: string): string => Buffer.from(one).toString('utf8')
-        expect(readMail(Buffer.from(message)).subject).toBe(whole(subject))
-      }),
+      fc.property(
+        fc.string({ unit: 'binary', maxLength: 200 }),
+        fc.string({ unit: 'binary', maxLength: 200 }),
+        (subject, text) => {
+          const message = messageOf({ ...newMail(), subject, text }, from, new Date(0))
+          const [head = '', body = ''] = message.split('\r\n\r\n')
+          // One expression for all lines: printable, short, none begins with a dot.
+          expect(message).toMatch(/^(?:(?!\.)[\x20-\x7e]{0,100}\r\n)*$/)
+          expect(head.split(/\r\n(?! )/)).toHaveLength(9)
+          expect(body).toMatch(/^[A-Za-z0-9+/=\r\n]*$/)
+          const whole = (one: string): string => Buffer.from(one).toString('utf8')
+          expect(readMail(Buffer.from(message)).subject).toBe(whole(subject))
+        },
+      ),
     )
   })
 
@@ -135,7 +139,10 @@ describe('mail', () => {
 })
 
 /** Speaks line by line with the simulated server. */
-async function speak(): Promise<{ readonly say: (text: string) => Promise<string>; readonly socket: Socket }> {
+async function speak(): Promise<{
+  readonly say: (text: string) => Promise<string>
+  readonly socket: Socket
+}> {
   const socket = connect(world.simulators.ports.mail, '127.0.0.1')
   let heard = ''
   socket.on('data', (chunk) => void (heard += String(chunk)))
@@ -209,7 +216,9 @@ describe('the simulated mail server', () => {
     expect(await say('DATA\r\n')).toMatch(/^354/)
     const sneaky = 'Subject: one\r\n\r\ntext\n.\nMAIL FROM:<e@f.cm>\n'
     expect(await say(`${sneaky}\r\n.\r\n`)).toMatch(/^250/)
-    expect(await inboxOf('smuggled@d.cm')).toMatchObject([{ text: expect.stringContaining('MAIL FROM:<e@f.cm>') }])
+    expect(await inboxOf('smuggled@d.cm')).toMatchObject([
+      { text: expect.stringContaining('MAIL FROM:<e@f.cm>') },
+    ])
     await say('MAIL FROM:<a@b.cm>\r\n')
     await say('RCPT TO:<large@d.cm>\r\n')
     await say('DATA\r\n')

@@ -52,13 +52,19 @@ describe.each<Name>(['orange', 'africas-talking'])('%s', (name) => {
 
   test('wrong credentials are about us, and nothing leaves', async () => {
     const to = newNumber()
-    expect(await here(name, 'wrong').send({ to, text: TEXT })).toMatchObject({ kind: 'unsent', about_us: true })
+    expect(await here(name, 'wrong').send({ to, text: TEXT })).toMatchObject({
+      kind: 'unsent',
+      about_us: true,
+    })
     expect(await inboxOf(to)).toEqual([])
   })
 
   test('where nobody listens nothing has left', async () => {
     const nowhere = at(name, `http://127.0.0.1:${await freePort()}`)
-    expect(await nowhere.send({ to: newNumber(), text: TEXT })).toMatchObject({ kind: 'unsent', about_us: false })
+    expect(await nowhere.send({ to: newNumber(), text: TEXT })).toMatchObject({
+      kind: 'unsent',
+      about_us: false,
+    })
   })
 
   // fault, what the connector makes of it, how many messages the person has.
@@ -89,7 +95,11 @@ describe.each<Name>(['orange', 'africas-talking'])('%s', (name) => {
     await inject({ kind: 'http_503_429', suffix: to.slice(-7), times: 2 })
     const provider = here(name)
     expect(await provider.send({ to, text: TEXT })).toMatchObject({ kind: 'unknown' })
-    expect(await provider.send({ to, text: TEXT })).toEqual({ kind: 'unsent', because: 'too fast', about_us: false })
+    expect(await provider.send({ to, text: TEXT })).toEqual({
+      kind: 'unsent',
+      because: 'too fast',
+      about_us: false,
+    })
     expect(await inboxOf(to)).toEqual([])
   })
 
@@ -106,7 +116,15 @@ describe.each<Name>(['orange', 'africas-talking'])('%s', (name) => {
       status: 'DELIVERED',
       said: name === 'orange' ? 'DeliveredToTerminal' : 'Success',
     })
-    for (const bad of ['', '{', 'null', '[]', 'id=&status=Success', 'id=a&status=toString', '{"deliveryInfoNotification":[]}'])
+    for (const bad of [
+      '',
+      '{',
+      'null',
+      '[]',
+      'id=&status=Success',
+      'id=a&status=toString',
+      '{"deliveryInfoNotification":[]}',
+    ])
       expect(provider.parseReceipt(Buffer.from(bad))).toBeUndefined()
   })
 })
@@ -136,7 +154,9 @@ describe('orange', () => {
 
   test('fifty messages at once ask for one token', async () => {
     const provider = orangeOf((path) =>
-      path.endsWith('/token') ? [200, '{"access_token":"t","expires_in":"3600"}'] : [201, '{"outboundSMSMessageRequest":{}}'],
+      path.endsWith('/token')
+        ? [200, '{"access_token":"t","expires_in":"3600"}']
+        : [201, '{"outboundSMSMessageRequest":{}}'],
     )
     const { receiver, sms } = await provider
     const answers = await Promise.all(

@@ -38,7 +38,9 @@ describe.each(['orange', 'africas-talking'])('in the whole product, by %s', (pro
       const found = body.messages as Message[]
       return found.length > 0 && found
     })
-    expect(messages).toMatchObject([{ kind: 'sms', to: phone, text: expect.stringContaining('your code is 222222') }])
+    expect(messages).toMatchObject([
+      { kind: 'sms', to: phone, text: expect.stringContaining('your code is 222222') },
+    ])
     expect((await server.call('GET', '/_sim/inbox?to=%2B237690000011')).body).toEqual({ messages: [] })
     const email = 'awa@example.cm'
     await server.app.ctx.db.tx((tx) => notify(tx, { email, language: 'fr' }, code('333333')))
@@ -49,7 +51,9 @@ describe.each(['orange', 'africas-talking'])('in the whole product, by %s', (pro
     })
     expect(mails[0]?.text).toMatch(/^Votre code\n\nCauri : votre code est 333333.* même à un agent\.$/)
     const row = await until('it is marked', async () =>
-      server.db.maybeOne(sql`select text, provider, tries from notifications_messages where state = 'SENT' and channel = 'sms'`),
+      server.db.maybeOne(
+        sql`select text, provider, tries from notifications_messages where state = 'SENT' and channel = 'sms'`,
+      ),
     )
     expect(row).toEqual({ text: null, provider, tries: 1 })
   })
@@ -88,7 +92,9 @@ describe('one message at a time', () => {
     const phone = `+23769000${String(++last).padStart(4, '0')}`
     await db.tx((tx) => notify(tx, { phone, language: 'fr' }, notice))
     const sent: Sending[] = []
-    const handlers = { notification: async (_: unknown, row: { payload: unknown }) => void sent.push(row.payload as Sending) }
+    const handlers = {
+      notification: async (_: unknown, row: { payload: unknown }) => void sent.push(row.payload as Sending),
+    }
     await drainOutbox(db, handlers, { log })
     const [only, ...others] = sent
     if (only === undefined || others.length > 0) throw new Error('expected one row in the outbox')
@@ -128,7 +134,10 @@ describe('one message at a time', () => {
     const run = send(message)
     if (again) await expect(run).rejects.toThrow(/^message \d+ (may have left|did not leave): /)
     else await run
-    expect(await stateOf(message.message_id)).toMatchObject({ state, text: again ? expect.any(String) : null })
+    expect(await stateOf(message.message_id)).toMatchObject({
+      state,
+      text: again ? expect.any(String) : null,
+    })
     await send(message)
     expect(await stateOf(message.message_id)).toMatchObject({ state: again ? 'SENT' : state, text: null })
     expect(await inboxOf(message.phone)).toBe(arrived)
@@ -148,7 +157,11 @@ describe('one message at a time', () => {
 
   test('without a provider a message waits, and its job dies where people see it', async () => {
     const message = await written()
-    await jobs.work<Sending>('send', (job) => sendMessage({ db, log, sms: undefined, mail: undefined }, job.data), { poll_s: 0.5 })
+    await jobs.work<Sending>(
+      'send',
+      (job) => sendMessage({ db, log, sms: undefined, mail: undefined }, job.data),
+      { poll_s: 0.5 },
+    )
     await db.tx((tx) => jobs.send(tx, 'send', { message_id: message.message_id }))
     const [dead] = await until('the job is dead', async () => {
       const found = await jobs.listDead()
@@ -170,7 +183,14 @@ describe('one message at a time', () => {
   })
 
   test('neither a number nor a text is in any log, whatever went wrong', async () => {
-    const faults = ['token_refused', 'insufficient_float', 'number_refused', 'waf_html_200', 'silence', 'init_lost_response']
+    const faults = [
+      'token_refused',
+      'insufficient_float',
+      'number_refused',
+      'waf_html_200',
+      'silence',
+      'init_lost_response',
+    ]
     const africas = openAfricasTalking({ ...at('africas-talking'), username: 'sandbox', api_key: 'wrong' })
     const before = lines.length
     const phones: string[] = []
@@ -178,9 +198,16 @@ describe('one message at a time', () => {
       const message = await written(code('970531'))
       phones.push(message.phone)
       await world.control('POST', '/_sim/faults', { rail: 'sms', kind, times: 1 })
-      const fresh = openOrangeSms({ ...at('orange'), client_id: 'sandbox', client_secret: 'sandbox', rate_per_s: 0 })
+      const fresh = openOrangeSms({
+        ...at('orange'),
+        client_id: 'sandbox',
+        client_secret: 'sandbox',
+        rate_per_s: 0,
+      })
       for (const provider of [fresh, africas, fresh])
-        await sendMessage({ db, log, sms: provider, mail: undefined }, message).catch((err: unknown) => log.warn({ err }, 'a job failed'))
+        await sendMessage({ db, log, sms: provider, mail: undefined }, message).catch((err: unknown) =>
+          log.warn({ err }, 'a job failed'),
+        )
       await world.control('DELETE', '/_sim/faults')
     }
     const said = lines.slice(before).join('')

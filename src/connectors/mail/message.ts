@@ -11,7 +11,11 @@ export const isAddress = (text: string): boolean =>
  * The message as RFC 5322 wants it, ending in CRLF. The text goes in base64: no line is too long, none begins with a
  * dot, and no relay rewrites an accent.
  */
-export function messageOf({ to, subject, text, id }: Mail, from: { address: string; name: string }, at: Date): string {
+export function messageOf(
+  { to, subject, text, id }: Mail,
+  from: { address: string; name: string },
+  at: Date,
+): string {
   const host = from.address.slice(from.address.indexOf('@') + 1)
   return [
     `From: ${encodedWords(from.name)} <${from.address}>`,
@@ -24,7 +28,9 @@ export function messageOf({ to, subject, text, id }: Mail, from: { address: stri
     'Content-Type: text/plain; charset=utf-8',
     'Content-Transfer-Encoding: base64',
     '',
-    ...(Buffer.from(text.replaceAll(/\r?\n/g, '\r\n')).toString('base64').match(/.{1,76}/g) ?? []),
+    ...(Buffer.from(text.replaceAll(/\r?\n/g, '\r\n'))
+      .toString('base64')
+      .match(/.{1,76}/g) ?? []),
     '',
   ].join('\r\n')
 }

@@ -19,7 +19,8 @@ const LOOPBACK = /^(127(\.\d+){3}|\[::1\]|localhost)$/
 export function faultOfSmtpUrl(text: string): string | undefined {
   if (!URL.canParse(text)) return 'not an address such as smtps://user:password@host:465'
   const { protocol, hostname, pathname } = new URL(text)
-  if (hostname === '' || !/^\/?$/.test(pathname)) return 'not an address such as smtps://user:password@host:465'
+  if (hostname === '' || !/^\/?$/.test(pathname))
+    return 'not an address such as smtps://user:password@host:465'
   if (protocol === 'smtps:') return undefined
   if (protocol !== 'smtp:') return 'must begin with smtps://'
   return LOOPBACK.test(hostname) ? undefined : 'smtp:// is for this machine only; use smtps://'
@@ -37,7 +38,10 @@ export function openSmtp({ url: text, from, timeout_ms }: SmtpOptions): MailSend
     tls,
     timeout_ms,
   }
-  const login = url.username === '' ? undefined : `\0${decodeURIComponent(url.username)}\0${decodeURIComponent(url.password)}`
+  const login =
+    url.username === ''
+      ? undefined
+      : `\0${decodeURIComponent(url.username)}\0${decodeURIComponent(url.password)}`
   return {
     name: 'smtp',
     send: async (mail) => {
@@ -66,7 +70,9 @@ async function deliver(dialogue: Dialogue, mail: Mail, sender: Sender): Promise<
     const reply = await dialogue.say(`${messageOf(mail, sender.from, new Date())}.`)
     if (reply.code === 250) return { kind: 'accepted' }
     if (isLater(reply)) return unsent(reply, 'the text', false)
-    return isNever(reply) ? { kind: 'refused', because: String(reply.code) } : { kind: 'unknown', because: 'no answer that can be read' }
+    return isNever(reply)
+      ? { kind: 'refused', because: String(reply.code) }
+      : { kind: 'unknown', because: 'no answer that can be read' }
   } catch {
     // Time-out, reset, nobody there: what it means depends only on how far we were. The words are the network's.
     return is_handed_over

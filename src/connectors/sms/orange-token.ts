@@ -54,7 +54,13 @@ export function openTokens(options: TokenOptions): Tokens {
 
 type Fetched = { readonly kind: 'token'; readonly value: string; readonly lives_ms: number } | SmsAnswer
 
-async function askToken({ pool, base, client_id, client_secret, timeout_ms }: TokenOptions): Promise<Fetched> {
+async function askToken({
+  pool,
+  base,
+  client_id,
+  client_secret,
+  timeout_ms,
+}: TokenOptions): Promise<Fetched> {
   const basic = Buffer.from(`${client_id}:${client_secret}`).toString('base64')
   const answer = await pool.request({
     method: 'POST',

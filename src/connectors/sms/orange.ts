@@ -117,7 +117,8 @@ function readAnswer(status: number, body: Buffer): SmsAnswer {
     const provider_id = idIn(made['resourceURL'])
     return provider_id === undefined ? { kind: 'accepted' } : { kind: 'accepted', provider_id }
   }
-  if (status === 400) return root === undefined ? unknown('an answer that cannot be read (400)') : refused(codeIn(root))
+  if (status === 400)
+    return root === undefined ? unknown('an answer that cannot be read (400)') : refused(codeIn(root))
   if (status === 403) return unsent('no balance, or not subscribed', true)
   if (status === 404) return unsent('no such sender', true)
   if (status === 429) return unsent('too fast')

@@ -10,9 +10,10 @@ export function openPace(
   let next = Number.NEGATIVE_INFINITY
   return {
     wait_ms: () => {
-      const at = Math.max(now(), next)
+      const asked_at = now()
+      const at = Math.max(asked_at, next)
       next = at + step_ms
-      return at - now()
+      return at - asked_at
     },
   }
 }

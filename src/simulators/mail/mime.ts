@@ -44,7 +44,8 @@ function textOf({ headers, body }: Part, depth: number): string | undefined {
 
 function decode(encoding: string, body: Buffer): Buffer {
   if (/base64/i.test(encoding)) return Buffer.from(body.toString('latin1'), 'base64')
-  if (/quoted-printable/i.test(encoding)) return unquote(body.toString('latin1').replaceAll(/[ \t]*=\r?\n/g, ''))
+  if (/quoted-printable/i.test(encoding))
+    return unquote(body.toString('latin1').replaceAll(/[ \t]*=\r?\n/g, ''))
   return body
 }
 

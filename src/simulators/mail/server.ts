@@ -12,7 +12,13 @@ export type MailServer = { readonly server: Server; readonly closeConnections: (
 const LONGEST_LINE = 65_536
 
 /** A small SMTP server on plain TCP; what it takes is written down before it says so. */
-export function openMailServer({ boxes, faults }: { readonly boxes: Boxes; readonly faults: Faults }): MailServer {
+export function openMailServer({
+  boxes,
+  faults,
+}: {
+  readonly boxes: Boxes
+  readonly faults: Faults
+}): MailServer {
   const sockets = new Set<Socket>()
   const server = createServer((socket) => {
     sockets.add(socket)
@@ -28,7 +34,10 @@ export function openMailServer({ boxes, faults }: { readonly boxes: Boxes; reado
   }
 }
 
-function converse(socket: Socket, { boxes, faults }: { readonly boxes: Boxes; readonly faults: Faults }): void {
+function converse(
+  socket: Socket,
+  { boxes, faults }: { readonly boxes: Boxes; readonly faults: Faults },
+): void {
   // One byte for one character: the message is given on as it came.
   socket.setEncoding('latin1')
   const session: Session = openSession({

@@ -18,7 +18,12 @@ export type SessionWorld = {
 /** One conversation (RFC 5321), fed line by line, each without its CRLF. */
 export type Session = { readonly hear: (line: string) => void }
 
-type Envelope = { sender: string | undefined; recipients: string[]; text: string[] | undefined; bytes: number }
+type Envelope = {
+  sender: string | undefined
+  recipients: string[]
+  text: string[] | undefined
+  bytes: number
+}
 
 const CREDENTIALS = Buffer.from('\0sandbox\0sandbox').toString('base64')
 

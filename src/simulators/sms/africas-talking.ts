@@ -19,8 +19,7 @@ type Recipient = {
 export function serveAfricasTalking({ faults, phones }: SmsWorld, exchange: Exchange): void {
   const { res } = exchange
   const form = new URLSearchParams(exchange.body.toString())
-  const unauthorized = (): void =>
-    send(res, 401, 'text/plain', 'The supplied authentication is invalid')
+  const unauthorized = (): void => send(res, 401, 'text/plain', 'The supplied authentication is invalid')
   if (exchange.method !== 'POST') return send(res, 405, 'text/plain', 'Method not allowed')
   if (exchange.headers['apikey'] !== API_KEY || form.get('username') !== USERNAME) return unauthorized()
   const text = form.get('message') ?? ''

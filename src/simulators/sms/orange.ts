@@ -69,15 +69,22 @@ function takeRequest({ faults, phones }: SmsWorld, exchange: Exchange, sender: s
   if (asked === undefined || typeof message !== 'string' || message === '')
     return refuse(exchange, 'SVC0002', 'Invalid input value for message part %1', ['message'])
   const to = /^tel:(\+[1-9]\d{6,14})$/.exec(String(asked.address))?.[1]
-  if (to === undefined) return refuse(exchange, 'SVC0004', 'No valid addresses provided in message part %1', ['address'])
-  if (asked.senderAddress !== sender) return refuse(exchange, 'SVC0002', 'Invalid input value', ['senderAddress'])
+  if (to === undefined)
+    return refuse(exchange, 'SVC0004', 'No valid addresses provided in message part %1', ['address'])
+  if (asked.senderAddress !== sender)
+    return refuse(exchange, 'SVC0002', 'Invalid input value', ['senderAddress'])
   const code = CODES.find((one) => to.startsWith(`+${one}`))
   if (code === undefined || sender !== `tel:+${code}0000`)
-    return refuse(exchange, 'SVC0004', 'No valid addresses provided in message part %1', [String(asked.address)])
-  if (asked.senderName !== undefined && !/^[A-Za-z0-9 ]{1,11}$/.test(String(asked.senderName)))
+    return refuse(exchange, 'SVC0004', 'No valid addresses provided in message part %1', [
+      String(asked.address),
+    ])
+  const name = asked.senderName ?? 'none'
+  if (typeof name !== 'string' || !/^[A-Za-z0-9 ]{1,11}$/.test(name))
     return refuse(exchange, 'SVC0002', 'Invalid input value for message part %1', ['senderName'])
-  const take = (done: (id: string) => void): void => phones.take({ provider: 'orange', to, text: message }, done)
-  const made = (id?: string): void => answer(exchange, 201, { outboundSMSMessageRequest: madeOf(asked, sender, id) })
+  const take = (done: (id: string) => void): void =>
+    phones.take({ provider: 'orange', to, text: message }, done)
+  const made = (id?: string): void =>
+    answer(exchange, 201, { outboundSMSMessageRequest: madeOf(asked, sender, id) })
   const strike = faults.strikeSms('message', to)
   if (strike === undefined) return take(made)
   const answers: Answers = {

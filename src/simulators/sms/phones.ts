@@ -23,10 +23,7 @@ type Line = Taken | { readonly k: 'receipt'; readonly id: string }
 /** What the simulated phones got, in a log of its own. */
 export type Phones = {
   /** Takes a message and runs `done` with its id once it is written down; the person has it then. */
-  readonly take: (
-    message: Pick<Taken, 'provider' | 'to' | 'text'>,
-    done: (id: string) => void,
-  ) => void
+  readonly take: (message: Pick<Taken, 'provider' | 'to' | 'text'>, done: (id: string) => void) => void
   readonly close: () => void
 }
 

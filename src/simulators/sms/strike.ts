@@ -16,7 +16,8 @@ export type Answers = {
   readonly ofAnother: (id: string) => void
 }
 
-const WAF_PAGE = '<html><head><title>Request Rejected</title></head><body>Support ID: 4402118921507784</body></html>'
+const WAF_PAGE =
+  '<html><head><title>Request Rejected</title></head><body>Support ID: 4402118921507784</body></html>'
 
 export const sendPage = ({ res }: Exchange): void => send(res, 200, 'text/html', WAF_PAGE)
 

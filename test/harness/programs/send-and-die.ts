@@ -26,4 +26,7 @@ const provider: typeof orange = {
     for (;;); // the kernel needs a moment
   },
 }
-await sendMessage({ db: openDb({ url }), log: openLog('silent'), sms: provider, mail: undefined }, { message_id })
+await sendMessage(
+  { db: openDb({ url }), log: openLog('silent'), sms: provider, mail: undefined },
+  { message_id },
+)
