@@ -10,6 +10,7 @@ const gsmText = fc
 it.each([
   ['Votre code : 123 456. Ne le donnez à personne.', 'Votre code : 123 456. Ne le donnez à personne.'],
   ['Reçu : 1 000 FCFA', 'Recu : 1 000 FCFA'],
+  ['Reçu : 1\u202f000\u00a0FCFA', 'Recu : 1 000 FCFA'],
   ['« L’été à Bafoussam »', '"L\'été à Bafoussam"'],
   ['fête, île, hôte, août, naïve, Noël, cœur, Œuvre', 'fete, ile, hote, aout, naive, Noel, coeur, OEuvre'],
   ['À Ê Ç É', 'A E Ç É'],

@@ -139,7 +139,12 @@ describe('one message at a time', () => {
       text: again ? expect.any(String) : null,
     })
     await send(message)
-    expect(await stateOf(message.message_id)).toMatchObject({ state: again ? 'SENT' : state, text: null })
+    // Our word or the provider's code, never its sentence, which names the number.
+    expect(await stateOf(message.message_id)).toMatchObject({
+      state: again ? 'SENT' : state,
+      text: null,
+      because: again ? null : 'SVC0004',
+    })
     expect(await inboxOf(message.phone)).toBe(arrived)
   })
 
