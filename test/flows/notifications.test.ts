@@ -5,10 +5,12 @@ import type { SmsProvider } from '../../src/connectors/sms.ts'
 import { notify, sendMessage, type Notice, type Sending } from '../../src/notifications/index.ts'
 import { advanceClock } from '../../src/platform/clock.ts'
 import { sql, type Db } from '../../src/platform/db.ts'
+import { readConfig } from '../../src/platform/config.ts'
 import { openJobs, type Jobs } from '../../src/platform/jobs.ts'
 import { openLog } from '../../src/platform/log.ts'
 import { openOutbound } from '../../src/platform/outbound.ts'
 import { drainOutbox } from '../../src/platform/outbox.ts'
+import { openMail, openSms } from '../../src/wiring.ts'
 import { freshDatabase } from '../harness/database.ts'
 import { openWorld, type World } from '../harness/payments.ts'
 import { spawnNode } from '../harness/process.ts'
@@ -221,5 +223,49 @@ describe('one message at a time', () => {
     for (const phone of phones) expect(said).not.toContain(phone.slice(4))
     expect(said).not.toMatch(/970531|votre code/)
     expect(lines.join('')).not.toMatch(/23769000\d|424242|votre code/)
+  })
+})
+
+describe('the choice of who sends', () => {
+  const outbound = openOutbound({ production: true, allow_loopback: false })
+  afterAll(() => outbound.close())
+  const production = (more: Record<string, string>) =>
+    readConfig({
+      CAURI_MODE: 'production',
+      PUBLIC_URL: 'https://pay.example.cm',
+      SECRET_KEY: 'k'.repeat(32),
+      FIELD_ENCRYPTION_KEY: 'k'.repeat(32),
+      DATABASE_URL: 'postgres://127.0.0.1/none',
+      ...more,
+    })
+  const names = (config: ReturnType<typeof readConfig>, simulated: object = {}) => [
+    openSms({ config, ...simulated }, outbound)?.name,
+    openMail({ config, ...simulated })?.name,
+  ]
+
+  test('production sends nothing unless told by whom, and says which credentials are missing', () => {
+    expect(names(production({}))).toEqual([undefined, undefined])
+    const told = { SMS_PROVIDER: 'africas-talking', SMTP_URL: 'smtps://u:p@mail.example.cm' }
+    expect(() => production(told)).toThrow(
+      /AFRICAS_TALKING_USERNAME: required by SMS_PROVIDER=africas-talking\n.*AFRICAS_TALKING_API_KEY.*\n.*MAIL_FROM/,
+    )
+    const whole = { AFRICAS_TALKING_USERNAME: 'u', AFRICAS_TALKING_API_KEY: 'k', MAIL_FROM: 'a@example.cm' }
+    expect(names(production({ ...told, ...whole }))).toEqual(['africas-talking', 'smtp'])
+    expect(() =>
+      names(production({ SMTP_URL: 'smtp://mail.example.cm', MAIL_FROM: 'a@example.cm' })),
+    ).toThrow('SMTP_URL')
+  })
+
+  test('the sandbox sends to its simulators, or not at all', () => {
+    const config = readConfig({
+      SMS_PROVIDER: 'orange',
+      ORANGE_SMS_CLIENT_ID: 'real',
+      SMTP_URL: 'smtps://u:p@mail.example.cm',
+    })
+    expect(names(config)).toEqual([undefined, undefined])
+    expect(names(config, { simulator_url: 'http://127.0.0.1:1', simulator_mail_port: 1 })).toEqual([
+      'orange',
+      'smtp',
+    ])
   })
 })

@@ -73,11 +73,11 @@ async function deliver(dialogue: Dialogue, mail: Mail, sender: Sender): Promise<
     return isNever(reply)
       ? { kind: 'refused', because: String(reply.code) }
       : { kind: 'unknown', because: 'no answer that can be read' }
-  } catch {
-    // Time-out, reset, nobody there: what it means depends only on how far we were. The words are the network's.
+  } catch (error) {
+    // Time-out, reset, nobody there, a certificate that is not trusted: what it means depends only on how far we were.
     return is_handed_over
       ? { kind: 'unknown', because: 'no answer to the text' }
-      : { kind: 'unsent', because: 'no connection to the mail server', about_us: false }
+      : { kind: 'unsent', because: `no connection to the mail server${codeOf(error)}`, about_us: false }
   }
 }
 
@@ -105,6 +105,10 @@ async function prepare(
   const data = await dialogue.say('DATA')
   return data.code === 354 ? undefined : unsent(data, 'DATA', !isLater(data))
 }
+
+/** ` (ECONNREFUSED)`, ` (DEPTH_ZERO_SELF_SIGNED_CERT)`: what helps an operator, and no sentence. */
+const codeOf = (error: unknown): string =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' ? ` (${error.code})` : ''
 
 const isLater = ({ code }: Reply): boolean => code >= 400 && code <= 499
 const isNever = ({ code }: Reply): boolean => code >= 500 && code <= 599

@@ -75,7 +75,7 @@ async function askToken({
     max_bytes: MOST_BYTES,
   })
   // Whatever became of it, no message has left.
-  if (answer.kind !== 'answer') return unsent('no token: no answer')
+  if (answer.kind !== 'answer') return unsent(`no token: ${answer.because}`)
   if (answer.status === 401 || answer.status === 400 || answer.status === 403)
     return unsent('no token: the credentials are refused', true)
   const body = answer.status === 200 ? parseObject(answer.body) : undefined

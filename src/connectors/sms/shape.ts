@@ -30,6 +30,8 @@ export const unsent = (because: string, about_us = false): SmsAnswer => ({
 export const refused = (because: string): SmsAnswer => ({ kind: 'refused', because })
 export const unknown = (because: string): SmsAnswer => ({ kind: 'unknown', because })
 
-/** What never became an answer. The network's own words name addresses at most, yet a code is all that we keep. */
+/** What never became an answer. The network's words name the provider's machine at most, never the person. */
 export const withoutAnswer = (outcome: Exclude<OutboundAnswer, { kind: 'answer' }>): SmsAnswer =>
-  outcome.kind === 'unsent' ? unsent('no connection to the provider') : unknown('no complete answer')
+  outcome.kind === 'unsent'
+    ? unsent(`no connection: ${outcome.because}`)
+    : unknown(`no complete answer: ${outcome.because}`)
