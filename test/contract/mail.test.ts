@@ -80,15 +80,15 @@ describe('mail', () => {
   })
 
   test('a server that does not speak TLS where TLS is wanted hears no word of ours', async () => {
-    const heard: Buffer[] = []
+    let heard = ''
     const server = createServer((socket) => {
-      socket.on('error', () => undefined).on('data', (chunk) => void heard.push(chunk))
+      socket.on('error', () => undefined).on('data', (chunk) => void (heard += String(chunk)))
       socket.write('220 plain ESMTP\r\n')
     })
     const url = `smtps://user:password@127.0.0.1:${await listen(server)}`
     const answer = await openSmtp({ url, from, timeout_ms: 1_000 }).send(newMail())
     expect(answer).toMatchObject({ kind: 'unsent' })
-    expect(Buffer.concat(heard).toString('latin1')).not.toMatch(/EHLO|AUTH|MAIL/)
+    expect(heard).not.toMatch(/EHLO|AUTH|MAIL/)
     await new Promise((resolve) => server.close(resolve))
   })
 

@@ -26,7 +26,7 @@ export function openDialogue({ host, port, tls, timeout_ms }: Place): Dialogue {
   let waiting: PromiseWithResolvers<Reply> | undefined
   let trouble: Error | undefined
   let heard = ''
-  const socket = tls ? connectTls({ host, port, servername: host }) : connectTcp({ host, port })
+  const socket = tls ? connectTls({ host, port }) : connectTcp({ host, port })
   const fail = (error: Error): void => {
     trouble ??= error
     waiting?.reject(trouble)
