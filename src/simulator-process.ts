@@ -4,7 +4,12 @@ import type { Config } from './platform/config.ts'
 import type { Log } from './platform/log.ts'
 
 export type SimulatorProcess = {
-  readonly ports: { readonly sdk: number; readonly hub: number; readonly simulator: number }
+  readonly ports: {
+    readonly sdk: number
+    readonly hub: number
+    readonly simulator: number
+    readonly mail: number
+  }
   readonly stop: () => Promise<void>
 }
 
@@ -27,6 +32,7 @@ export async function startSimulatorProcess(
       SDK_PORT: String(config.SDK_PORT),
       HUB_PORT: String(config.HUB_PORT),
       SIMULATOR_PORT: String(config.SIMULATOR_PORT),
+      MAIL_PORT: String(config.MAIL_PORT),
     },
   })
   let said = ''

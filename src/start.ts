@@ -64,7 +64,9 @@ async function startAll(
     url,
     adapter_url: config.SCHEME_ADAPTER_URL ?? (simulated && `http://127.0.0.1:${simulated.sdk}`),
     secret_key: config.SECRET_KEY ?? keptSecret(config.home),
-    ...(simulated === undefined ? {} : { simulator_url: `http://127.0.0.1:${simulated.simulator}` }),
+    ...(simulated === undefined
+      ? {}
+      : { simulator_url: `http://127.0.0.1:${simulated.simulator}`, simulator_mail_port: simulated.mail }),
   })
   running.app = app
   if (sandbox) await loadDemo(app.ctx.db)

@@ -5,6 +5,7 @@ import { sweepSpool } from './bulk/index.ts'
 import { openMojaloop } from './connectors/index.ts'
 import { beginReset, cleanThrottles, type Identifier } from './identity/index.ts'
 import { runCheck } from './integrity/index.ts'
+import { countWaiting, sendMessage, sweepNotifications, type Sending } from './notifications/index.ts'
 import { openDriver, type ConnectionSettings, type Driver } from './payments/index.ts'
 import type { Config } from './platform/config.ts'
 import type { Ctx } from './platform/context.ts'
@@ -17,6 +18,8 @@ import { deliver, newDelivery, type Delivery } from './webhooks/index.ts'
 import {
   identityOf,
   MOJALOOP,
+  openMail,
+  openSms,
   purposeHandlers,
   spoolFolder,
   type AppOptions,
@@ -25,6 +28,8 @@ import {
 
 const queues = {
   'webhook.deliver': { retries: 12, retry_delay_s: 5, expire_s: 60 },
+  // Twelve tries in some three hours; a code is given up as soon as it has expired.
+  'notification.send': { retries: 12, retry_delay_s: 2, expire_s: 120 },
   'ledger.check': { retries: 0, expire_s: 3_600 },
   housekeeping: { retries: 2, expire_s: 600 },
 } as const satisfies Record<string, QueueRules>
@@ -46,6 +51,11 @@ export async function openWorker(
   atStop(() => jobs.stop(1_000))
   const delivering = { db, log, outbound, secret_key: options.secret_key }
   await jobs.work<Delivery>('webhook.deliver', (job) => deliver(delivering, job.data), { concurrency: 4 })
+  const sending = await openSending(ctx, options, outbound)
+  await jobs.work<Sending>('notification.send', (job) => sendMessage(sending, job.data), {
+    concurrency: 4,
+    batch: 1, // else the time limit of a job would count those before it
+  })
   await jobs.work('ledger.check', () => checkHourly(ctx))
   await jobs.work('housekeeping', () => keepHouse(ctx))
   await jobs.schedule('ledger.check', '17 * * * *')
@@ -54,6 +64,9 @@ export async function openWorker(
   const handlers: outbox.OutboxHandlers<OutboxKind> = {
     'bulk.finished': (tx, row) => announceFinished(tx, row, jobs),
     'identity.reset_asked': (tx, row) => beginReset(tx, identity, row.payload as Identifier),
+    notification: async (tx, row) => {
+      await jobs.send(tx, 'notification.send', row.payload as Sending)
+    },
   }
   const runner = outbox.runOutbox(() => outbox.drainOutbox(db, handlers, { log }), log)
   atStop(() => runner.close())
@@ -71,6 +84,23 @@ export async function openWorker(
   atStop(() => mojaloop.driver.stop(7_000))
   mojaloop.driver.start()
   return mojaloop.driver
+}
+
+/** A missing provider is worth a word only when somebody waits for a message. */
+async function openSending(
+  { db, log }: Ctx,
+  options: AppOptions,
+  outbound: Outbound,
+): Promise<Parameters<typeof sendMessage>[0]> {
+  const [sms, mail] = [openSms(options, outbound), openMail(options)]
+  for (const [channel, is_there] of [
+    ['sms', sms !== undefined],
+    ['mail', mail !== undefined],
+  ] as const) {
+    const waiting = is_there ? 0 : await countWaiting(db, channel)
+    if (waiting > 0) log.warn({ channel, waiting }, 'messages wait, and nobody is configured to send them')
+  }
+  return { db, log, sms, mail }
 }
 
 function openMojaloopDriver(
@@ -144,5 +174,6 @@ async function keepHouse({ db, config, log }: Ctx): Promise<void> {
   const keys = await cleanIdempotency(db)
   const uploads = await sweepSpool(spoolFolder(config), 86_400_000)
   const throttles = await cleanThrottles(db)
-  log.info({ keys, uploads, throttles }, 'housekeeping done')
+  const messages = await sweepNotifications(db)
+  log.info({ keys, uploads, throttles, messages }, 'housekeeping done')
 }

@@ -25,7 +25,7 @@ export type Sent = { readonly kind: 'sent' } | { readonly kind: 'too_many'; read
 
 /**
  * Makes a code of six digits and hands it over to be sent, in this transaction. Only the newest one counts. Three an hour
- * and five a day for a phone and purpose: above that nothing is sent.
+ * and five a day for a phone and purpose: above that nothing is sent, nor where messages have limits of their own.
  */
 export async function sendCode(
   tx: Tx,
@@ -39,16 +39,20 @@ export async function sendCode(
   if (sent.in_day >= limits.codes_per_day) return tooMany(sent.day_wait_s)
   if (sent.in_hour >= limits.codes_per_hour) return tooMany(sent.hour_wait_s)
   const code = String(randomInt(1_000_000)).padStart(6, '0')
-  await q.insertCode(tx, { ...owner, code_hash: hashOf(identity, owner, code), lasts_s: limits.code_s })
-  await identity.sendCode(tx, {
+  const is_sent = await identity.sendCode(tx, {
     person_id: owner.person_id,
     phone: owner.phone_number,
     language: to.person.preferred_language,
     purpose: to.purpose,
     code,
+    minutes: Math.floor(limits.code_s / 60),
   })
+  if (!is_sent) return tooMany(HOUR_S)
+  await q.insertCode(tx, { ...owner, code_hash: hashOf(identity, owner, code), lasts_s: limits.code_s })
   return { kind: 'sent' }
 }
+
+const HOUR_S = 3_600
 
 const tooMany = (wait_s: number | null): Sent => ({
   kind: 'too_many',

@@ -16,10 +16,15 @@ export type CodeMessage = {
   readonly purpose: CodePurpose
   /** Six digits. */
   readonly code: string
+  /** How long it is good. */
+  readonly minutes: number
 }
 
-/** Hands a code over to whoever sends messages, in the transaction that makes it: no network, only rows. */
-export type SendCode = (tx: Tx, message: CodeMessage) => Promise<void>
+/**
+ * Hands a code over to whoever sends messages, in the transaction that makes it: no network, only rows. False when it may
+ * not be sent, because too much was sent already to that number or that country today.
+ */
+export type SendCode = (tx: Tx, message: CodeMessage) => Promise<boolean>
 
 /**
  * Hands a password reset over to later, in the transaction of the request: whether the person exists is looked up by then,

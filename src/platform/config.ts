@@ -56,6 +56,7 @@ export const schema = z.object({
   SIMULATOR_PORT: port.default(4100).describe('control API of the simulators (sandbox)'),
   SDK_PORT: port.default(4001).describe('simulated Mojaloop SDK scheme adapter (sandbox)'),
   HUB_PORT: port.default(4040).describe('simulated Mojaloop hub (sandbox)'),
+  MAIL_PORT: port.default(0).describe('simulated mail server (sandbox); 0 chooses a free one'),
   BACKEND_PORT: port
     .optional()
     .describe('listener for the SDK adapter’s backend calls and notifications; off unless set'),
@@ -143,6 +144,36 @@ export const schema = z.object({
     .describe(
       'when an incoming transfer is credited: at the adapter’s POST /transfers, or at its notification of the final state (a hub that notifies; recommended then)',
     ),
+  SMS_PROVIDER: z
+    .enum(['orange', 'africas-talking'])
+    .optional()
+    .describe(
+      'who sends SMS; without it production sends none. The sandbox always sends to its simulator (of Orange unless said otherwise)',
+    ),
+  SMS_TIMEOUT_S: seconds.default(15).describe('longest wait for one answer of the SMS provider'),
+  ORANGE_SMS_CLIENT_ID: z.string().optional().describe('application at developer.orange.com'),
+  ORANGE_SMS_CLIENT_SECRET: z.string().optional().describe('its secret'),
+  ORANGE_SMS_SENDER_NAME: z
+    .string()
+    .regex(/^[A-Za-z0-9 ]{1,11}$/)
+    .optional()
+    .describe('name shown as the sender, registered with Orange before; letters, digits, spaces, 11 at most'),
+  ORANGE_SMS_RATE_PER_S: seconds.default(5).describe('most SMS started per second; 0: no limit'),
+  AFRICAS_TALKING_USERNAME: z.string().optional().describe('name of the application at africastalking.com'),
+  AFRICAS_TALKING_API_KEY: z.string().optional().describe('its API key'),
+  AFRICAS_TALKING_SENDER: z
+    .string()
+    .optional()
+    .describe('registered sender; Africa’s Talking’s own when absent'),
+  SMTP_URL: z
+    .string()
+    .optional()
+    .describe(
+      'mail server, smtps://user:password@host:465 (smtp:// to a relay on this machine only); without it production sends no mail. The sandbox always sends to its simulator',
+    ),
+  SMTP_TIMEOUT_S: seconds.default(30).describe('longest conversation with the mail server'),
+  MAIL_FROM: z.email().optional().describe('sender’s address of mail; required with SMTP_URL in production'),
+  MAIL_FROM_NAME: z.string().max(60).default('Cauri').describe('sender’s name of mail'),
   LEASE_S: seconds
     .default(15)
     .describe(
@@ -217,6 +248,11 @@ function wrongCrashPoint(source: NodeJS.ProcessEnv): string[] {
   return typeof read === 'string' ? [`CAURI_CRASH_AT: ${read}`] : []
 }
 
+const smsCredentials = {
+  orange: ['ORANGE_SMS_CLIENT_ID', 'ORANGE_SMS_CLIENT_SECRET'],
+  'africas-talking': ['AFRICAS_TALKING_USERNAME', 'AFRICAS_TALKING_API_KEY'],
+} as const
+
 function missingInProduction(settings: Settings): string[] {
   if (settings.CAURI_MODE !== 'production') return []
   const needed = ['PUBLIC_URL', 'SECRET_KEY', 'FIELD_ENCRYPTION_KEY'] as const
@@ -225,6 +261,12 @@ function missingInProduction(settings: Settings): string[] {
     .map((name) => `${name}: required in production`)
   if (settings.DATABASE_URL === undefined && !settings.CAURI_EMBEDDED_IN_PRODUCTION)
     faults.push('DATABASE_URL: required in production (or CAURI_EMBEDDED_IN_PRODUCTION=yes)')
+  const credentials = settings.SMS_PROVIDER === undefined ? [] : smsCredentials[settings.SMS_PROVIDER]
+  for (const name of credentials)
+    if (settings[name] === undefined)
+      faults.push(`${name}: required by SMS_PROVIDER=${settings.SMS_PROVIDER}`)
+  if (settings.SMTP_URL !== undefined && settings.MAIL_FROM === undefined)
+    faults.push('MAIL_FROM: required by SMTP_URL')
   return faults
 }
 

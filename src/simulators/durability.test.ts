@@ -90,6 +90,32 @@ describe('the durable log', () => {
       expect(() => JSON.parse(line) as unknown).not.toThrow()
   })
 
+  it('forgets no SMS that it answered when killed amid a hundred', async () => {
+    const first = await start()
+    const provider = clientOf(first.ports.simulator)
+    const headers = { apikey: 'sandbox', 'content-type': 'application/x-www-form-urlencoded' }
+    const answered = new Set<string>()
+    const sent = Array.from({ length: 100 }, async (_, i) => {
+      const to = `+2376900${String(i).padStart(5, '0')}`
+      const form = new URLSearchParams({ username: 'sandbox', to, message: `n ${i}` }).toString()
+      const path = '/sms/africas-talking/version1/messaging'
+      const answer = await provider.call('POST', path, form, headers).catch(() => undefined)
+      if (answer?.status !== 201) return
+      answered.add(to)
+      if (answered.size === 30) first.child.kill('SIGKILL')
+    })
+    await Promise.all(sent)
+    await provider.close()
+    expect(answered.size).toBeGreaterThanOrEqual(30)
+
+    const second = await start()
+    const control = clientOf(second.ports.simulator)
+    const inbox = await control.call('GET', '/_sim/inbox?kind=sms')
+    await control.close()
+    const kept = new Set((inbox.json['messages'] as unknown as { to: string }[]).map(({ to }) => to))
+    for (const to of answered) expect(kept.has(to)).toBe(true)
+  })
+
   it('ends with its parent, and at SIGTERM', async () => {
     for (const end of [
       (child: ChildProcess) => child.disconnect(),

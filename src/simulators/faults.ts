@@ -1,6 +1,10 @@
 import { hash } from 'node:crypto'
 import { z } from 'zod'
 import { scenarioOf, scenarios } from './mojaloop/magic.ts'
+import { isMailFault, mailFaults } from './mail/fault-kinds.ts'
+import type { MailFault, MailStep } from './mail/fault-kinds.ts'
+import { isSmsFault, smsFaults } from './sms/fault-kinds.ts'
+import type { SmsStrike } from './sms/fault-kinds.ts'
 
 /** Where in a payment a fault acts. `all`: the single call that does everything. */
 export type Step = 'all' | 'party' | 'quote' | 'transfer' | 'status'
@@ -45,7 +49,7 @@ export const faultKinds: readonly string[] = [
 
 const ruleSchema = z
   .strictObject({
-    rail: z.literal('mojaloop').default('mojaloop'),
+    rail: z.enum(['mojaloop', 'sms', 'mail']).default('mojaloop'),
     operation: z.enum(['payout', 'status', 'any']).default('payout'),
     kind: z.string(),
     /** End of the payee's number. */
@@ -63,7 +67,19 @@ const ruleSchema = z
     const choices = [rule.suffix, rule.nth, rule.probability].filter((choice) => choice !== undefined)
     if (choices.length > 1)
       ctx.addIssue({ code: 'custom', message: 'give one of suffix, nth, probability', path: ['suffix'] })
-    if (!faultKinds.includes(rule.kind) && !scenarios.has(rule.kind))
+    if (rule.rail === 'sms' && !isSmsFault(rule.kind))
+      ctx.addIssue({
+        code: 'custom',
+        message: `not a fault of SMS; one of ${Object.keys(smsFaults).join(', ')}`,
+        path: ['kind'],
+      })
+    if (rule.rail === 'mail' && !isMailFault(rule.kind))
+      ctx.addIssue({
+        code: 'custom',
+        message: `not a fault of mail; one of ${Object.keys(mailFaults).join(', ')}`,
+        path: ['kind'],
+      })
+    if (rule.rail === 'mojaloop' && !faultKinds.includes(rule.kind) && !scenarios.has(rule.kind))
       ctx.addIssue({
         code: 'custom',
         message: `not a fault of payouts through Mojaloop; one of ${faultKinds.join(', ')}, or a code such as "006"`,
@@ -94,6 +110,10 @@ export type Faults = {
   readonly remove: (id?: number) => number
   /** The first fault, in order of arrival, that strikes this call. Every rule that could act here counts the call. */
   readonly strike: (step: Step, party: string) => Strike | undefined
+  /** The same for the providers of SMS; `number` is empty where no message is sent. */
+  readonly strikeSms: (step: 'token' | 'message', number: string) => SmsStrike | undefined
+  /** The same for mail; `to` is empty where there is no recipient yet. */
+  readonly strikeMail: (step: MailStep, to: string) => MailFault | undefined
 }
 
 /**
@@ -127,10 +147,32 @@ export function openFaults(seed = 1): Faults {
       if (rules.length === 0) return undefined
       let strike: Strike | undefined
       for (const rule of rules)
-        if (actsAt(rule, step) && counts(rule, party) && strike === undefined) {
+        if (rule.rail === 'mojaloop' && actsAt(rule, step) && counts(rule, party) && strike === undefined) {
           rule.hits += 1
           strike = strikeOf(rule)
         }
+      return strike
+    },
+    strikeSms: (step, number) => {
+      let strike: SmsStrike | undefined
+      for (const rule of rules) {
+        const { kind } = rule
+        if (rule.rail !== 'sms' || !isSmsFault(kind) || smsFaults[kind] !== step) continue
+        if (!counts(rule, number) || strike !== undefined) continue
+        rule.hits += 1
+        strike = { kind, hit: rule.hits }
+      }
+      return strike
+    },
+    strikeMail: (step, to) => {
+      let strike: MailFault | undefined
+      for (const rule of rules) {
+        const { kind } = rule
+        if (rule.rail !== 'mail' || !isMailFault(kind) || mailFaults[kind] !== step) continue
+        if (!counts(rule, to) || strike !== undefined) continue
+        rule.hits += 1
+        strike = kind
+      }
       return strike
     },
   }

@@ -10,7 +10,9 @@ import { openControl } from './control/routes.ts'
 import { openDurableLog } from './durable-log.ts'
 import type { DurableLog } from './durable-log.ts'
 import { openFaults } from './faults.ts'
-import { closeServer, listen } from './listen.ts'
+import { closeServer, listen, listenTcp } from './listen.ts'
+import { openBoxes } from './mail/boxes.ts'
+import { openMailServer } from './mail/server.ts'
 import type { Call } from './mojaloop/call.ts'
 import { openHubServer } from './mojaloop/hub-server.ts'
 import { otherLine } from './mojaloop/hub-records.ts'
@@ -22,6 +24,8 @@ import { openSdk } from './mojaloop/sdk.ts'
 import type { World } from './mojaloop/world.ts'
 import { defaultSettings, mergeSettings } from './settings.ts'
 import type { Settings, SettingsPatch } from './settings.ts'
+import { openPhones } from './sms/phones.ts'
+import { openSmsProviders } from './sms/providers.ts'
 
 export type { SettingsPatch } from './settings.ts'
 
@@ -30,7 +34,9 @@ export type SimulatorOptions = {
   readonly sdk_port: number
   readonly hub_port: number
   readonly simulator_port: number
-  /** Where the durable log lives (`paid.jsonl`). */
+  /** Mail; a free one when absent. */
+  readonly mail_port?: number
+  /** Where the durable log lives (`paid.jsonl`, `sms.jsonl`, `mail.jsonl`). */
   readonly folder: string
   readonly settings?: SettingsPatch
   /** Seed of the injected faults that name none (1). */
@@ -40,7 +46,12 @@ export type SimulatorOptions = {
 }
 
 export type Simulators = {
-  readonly ports: { readonly sdk: number; readonly hub: number; readonly simulator: number }
+  readonly ports: {
+    readonly sdk: number
+    readonly hub: number
+    readonly simulator: number
+    readonly mail: number
+  }
   /** For the simulators of phones and mailboxes. */
   readonly inbox: Inbox
   readonly prompts: Prompts
@@ -48,8 +59,8 @@ export type Simulators = {
 }
 
 /**
- * Starts the sandbox's outside world: the Mojaloop SDK scheme adapter, the hub behind it and the control API. What was
- * really paid is rebuilt from the log in `folder`. Throws when a port stays taken, naming it and its variable.
+ * Starts the sandbox's outside world: the Mojaloop SDK scheme adapter, the hub behind it, a mail server, and on one
+ * port the control API and the providers of SMS (`/sms/`). What was really paid or sent is rebuilt from the logs in `folder`. Throws when a port stays taken, naming it and its variable.
  */
 export async function startSimulators(options: SimulatorOptions): Promise<Simulators> {
   const merged = mergeSettings(defaultSettings, options.settings ?? {})
@@ -58,12 +69,16 @@ export async function startSimulators(options: SimulatorOptions): Promise<Simula
   const { world, clock, log } = openWorld(options, () => settings)
   const inbox = openInbox()
   const prompts = openPrompts()
+  const phones = openPhones({ folder: options.folder, clock, inbox, settings: () => settings.sms })
+  const boxes = openBoxes(options.folder, clock, inbox)
+  const mail = openMailServer({ boxes, faults: world.faults })
   const sdk = openSdk(world)
   const servers: Server[] = [sdk.server, openHubServer(world)]
   const control = openControl({
     ...world,
     inbox,
     prompts,
+    sms: openSmsProviders({ clock, faults: world.faults, phones }),
     settings: () => settings,
     setSettings: (next, patch) => {
       settings = next
@@ -76,15 +91,20 @@ export async function startSimulators(options: SimulatorOptions): Promise<Simula
   })
   servers.push(control)
   const close = async (): Promise<void> => {
+    mail.closeConnections()
+    mail.server.close()
     await Promise.all(servers.map(closeServer))
     clock.close()
     log.close()
+    phones.close()
+    boxes.close()
   }
   try {
     const ports = {
       sdk: await listen(sdk.server, options.sdk_port, 'SDK_PORT'),
       hub: await listen(servers[1] ?? control, options.hub_port, 'HUB_PORT'),
       simulator: await listen(control, options.simulator_port, 'SIMULATOR_PORT'),
+      mail: await listenTcp(mail.server, options.mail_port ?? 0, 'MAIL_PORT'),
     }
     return { ports, inbox, prompts, close }
   } catch (error) {

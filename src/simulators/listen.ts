@@ -1,5 +1,5 @@
 import type { Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Server as TcpServer } from 'node:net'
 
 /** A predecessor that was killed may hold its port for a moment. */
 const PATIENCE_MS = 3000
@@ -13,6 +13,11 @@ export async function listen(server: Server, port: number, variable: string): Pr
   server.keepAliveTimeout = 300_000
   server.headersTimeout = 310_000
   server.requestTimeout = 0
+  return listenTcp(server, port, variable)
+}
+
+/** The same for a server of another protocol. */
+export async function listenTcp(server: TcpServer, port: number, variable: string): Promise<number> {
   const deadline = Date.now() + PATIENCE_MS
   for (;;) {
     const error = await tryListen(server, port)
@@ -31,7 +36,7 @@ export async function closeServer(server: Server): Promise<void> {
   })
 }
 
-async function tryListen(server: Server, port: number): Promise<NodeJS.ErrnoException | undefined> {
+async function tryListen(server: TcpServer, port: number): Promise<NodeJS.ErrnoException | undefined> {
   return await new Promise((resolve) => {
     const failed = (error: NodeJS.ErrnoException): void => {
       server.off('listening', done)

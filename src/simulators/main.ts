@@ -26,6 +26,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
     sdk_port: portOf(env, 'SDK_PORT', 4001),
     hub_port: portOf(env, 'HUB_PORT', 4040),
     simulator_port: portOf(env, 'SIMULATOR_PORT', 4100),
+    mail_port: portOf(env, 'MAIL_PORT', 0),
     folder: join(resolve(env['CAURI_HOME'] ?? '.cauri'), 'simulators'),
     seed: Number.parseInt(env['SIMULATOR_SEED'] ?? '1', 10) || 1,
     onClock: tellParent,

@@ -20,14 +20,22 @@ const mojaloop = z.strictObject({
   callback_url: z.url({ protocol: /^https?$/ }).nullable(),
 })
 
+const sms = z.strictObject({
+  /** Where both providers post their receipts; absent: nowhere. */
+  callback_url: z.url({ protocol: /^https?$/ }).nullable(),
+  receipt_delay_ms: ms,
+})
+
 export const settingsSchema = z.strictObject({
   /** Phones answer their PIN prompts by themselves. */
   auto: z.boolean(),
   mojaloop,
+  sms,
 })
 
 export type Settings = z.output<typeof settingsSchema>
 export type MojaloopSettings = Settings['mojaloop']
+export type SmsSettings = Settings['sms']
 
 /** Any part of the settings; what is absent stays. */
 export type SettingsPatch = {
@@ -35,6 +43,7 @@ export type SettingsPatch = {
   readonly mojaloop?: Partial<Omit<MojaloopSettings, 'latency_ms'>> & {
     readonly latency_ms?: Partial<MojaloopSettings['latency_ms']>
   }
+  readonly sms?: Partial<SmsSettings>
 }
 
 export const defaultSettings: Settings = {
@@ -49,6 +58,7 @@ export const defaultSettings: Settings = {
     wedge: false,
     callback_url: null,
   },
+  sms: { callback_url: null, receipt_delay_ms: 0 },
 }
 
 /** Merges a patch, at every depth, and checks the result. Gives the new settings, or a sentence per fault. */

@@ -12,11 +12,10 @@ import {
   PASSWORD,
   registerPerson,
   registration,
-  sentCode,
+  receivedCode,
   signIn,
 } from '../harness/people.ts'
 import { openServer, type Answer, type TestServer } from '../harness/server.ts'
-import { until } from '../harness/wait.ts'
 
 let server: TestServer
 beforeAll(async () => {
@@ -67,7 +66,7 @@ test('the known sequence works as it is written: register, sign in, prove the ph
   const signed = await server.call('POST', '/api/auth/login/', login, elsewhere())
   expect(signed.status).toBe(200)
   const me = bearer(signed.body.access)
-  const code = await sentCode(server.db, '+237612345678')
+  const code = await receivedCode(server, '+237612345678')
   const wrong = await server.call(
     'POST',
     '/api/auth/verify-phone/',
@@ -295,14 +294,15 @@ test('credentials of a person open no organisation, and wrong ones never fall ba
 test('a code is sent again three times an hour, and only the newest counts', async () => {
   const { phone, access } = await registerPerson(server)
   const me = bearer(access)
-  const first = await sentCode(server.db, phone)
+  const first = await receivedCode(server, phone)
   const resend = () => server.call('POST', '/api/auth/resend-verification', {}, me)
   expect((await resend()).status).toBe(200)
+  await receivedCode(server, phone, 2)
   expect((await resend()).status).toBe(200)
   const refused = await resend()
   expect(refused.status).toBe(429)
   expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(3_500)
-  const newest = await sentCode(server.db, phone)
+  const newest = await receivedCode(server, phone, 3)
   const verify = (verification_code: unknown) =>
     server.call('POST', '/api/auth/verify-phone', { verification_code }, me)
   if (newest !== first) expect((await verify(first)).status).toBe(400)
@@ -313,6 +313,7 @@ test('a code is sent again three times an hour, and only the newest counts', asy
 
 test('who lost the password sets a new one by a code; every session ends', async () => {
   const { phone, access, refresh } = await registerPerson(server)
+  await receivedCode(server, phone)
   const known = await server.call(
     'POST',
     '/api/auth/password-reset/request/',
@@ -328,14 +329,7 @@ test('who lost the password sets a new one by a code; every session ends', async
   )
   expect([known.status, known.text]).toEqual([202, unknown.text])
   expect(unknown.status).toBe(202)
-  const first = await sentCode(server.db, phone)
-  const code = await until('the reset’s code', async () => {
-    const row = await server.db.maybeOne<{ code: string }>(sql`
-      select payload->>'code' as code from platform_outbox where kind = 'identity.code'
-      and payload->>'phone' = ${phone} and payload->>'purpose' = 'RESET_PASSWORD'`)
-    return row?.code
-  })
-  expect(first).toBeDefined()
+  const code = await receivedCode(server, phone, 2)
   const NEW = 'une autre mangue, plus mûre'
   const confirm = (phone_number: string, reset_code: string, new_password = NEW) =>
     server.call(

@@ -1,5 +1,6 @@
 import { sql, type Reader } from '../../src/platform/db.ts'
 import type { Answer, TestServer } from './server.ts'
+import { until } from './wait.ts'
 
 /** What a test server needs so that each caller can have an address of its own: limits by address do not mix tests. */
 export const BEHIND_PROXY = { TRUSTED_PROXIES: '127.0.0.1' }
@@ -52,13 +53,25 @@ export const signIn = (
   headers: Readonly<Record<string, string>> = elsewhere(),
 ): Promise<Answer> => server.call('POST', '/api/auth/login', body, headers)
 
-/** The newest code that is on its way to that phone; undefined when there is none. */
-export async function sentCode(db: Reader, phone: string): Promise<string | undefined> {
-  const row = await db.maybeOne<{ code: string }>(sql`
-    select payload->>'code' as code from platform_outbox
-    where kind = 'identity.code' and payload->>'phone' = ${phone} order by id desc limit 1`)
-  return row?.code
+/** The newest code that waits to be sent to that phone; undefined when there is none. Nothing sends in these tests. */
+export async function sentCode(
+  db: Reader,
+  phone: string,
+  kind: 'phone_code' | 'password_reset' = 'phone_code',
+): Promise<string | undefined> {
+  const row = await db.maybeOne<{ text: string }>(sql`
+    select text from notifications_messages
+    where kind = ${kind} and destination = ${phone} and text is not null order by id desc limit 1`)
+  return /\b\d{6}\b/.exec(row?.text ?? '')?.[0]
 }
+
+/** The code in the n-th SMS (from 1) to that phone, as the simulated phone shows it. */
+export const receivedCode = (server: TestServer, phone: string, n = 1): Promise<string> =>
+  until(`SMS ${n} to ${phone}`, async () => {
+    const said = await server.call('GET', `/_sim/inbox?kind=sms&to=${encodeURIComponent(phone)}`)
+    const messages: readonly { readonly text: string }[] = said.body.messages
+    return /\b\d{6}\b/.exec(messages.toReversed()[n - 1]?.text ?? '')?.[0]
+  })
 
 /** Another code of six digits. */
 export const otherThan = (code: string | undefined): string => (code === '123456' ? '654321' : '123456')

@@ -100,7 +100,10 @@ export async function openServer(options: ServerOptions = {}): Promise<TestServe
     adapter_url: `http://127.0.0.1:${world.simulators.ports.sdk}`,
     ...(config.CAURI_MODE === 'production'
       ? {}
-      : { simulator_url: `http://127.0.0.1:${world.simulators.ports.simulator}` }),
+      : {
+          simulator_url: `http://127.0.0.1:${world.simulators.ports.simulator}`,
+          simulator_mail_port: world.simulators.ports.mail,
+        }),
     secret_key: config.SECRET_KEY ?? SECRET_KEY,
     password_cost: CHEAP,
   })

@@ -27,8 +27,14 @@ export function openInbox(): Inbox {
       messages
         .filter(
           (message) =>
-            (to === undefined || message.to === to) && (kind === undefined || message.kind === kind),
+            (to === undefined || isTo(message, to)) && (kind === undefined || message.kind === kind),
         )
         .toReversed(),
   }
 }
+
+const digitsOf = (text: string): string => text.replaceAll(/\D/g, '')
+
+/** A plus in a query means a space to most readers of queries: numbers are compared by their digits. */
+const isTo = (message: Message, to: string): boolean =>
+  message.kind === 'sms' ? digitsOf(message.to) === digitsOf(to) : message.to === to

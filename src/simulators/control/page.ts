@@ -5,7 +5,7 @@ const STYLE = `
 body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:0 auto;padding:1rem}
 h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2rem}
 table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid var(--line)}
-td.n{text-align:right;font-variant-numeric:tabular-nums}
+td{white-space:pre-line}td.n{text-align:right;font-variant-numeric:tabular-nums}
 label{display:inline-block;margin:.2rem 1rem .2rem 0}input[type=number],input[type=text]{width:8rem}
 button,input,select{font:inherit;padding:.2rem .5rem}[role=status]{min-height:1.5rem}.bad{color:var(--bad)}.ok{color:var(--ok)}
 `
@@ -42,6 +42,10 @@ const WORDS = {
     who: 'Party',
     amount: 'Amount',
     reference: 'Reference',
+    inbox: 'Messages received',
+    channel: 'By',
+    to: 'To',
+    text: 'Text',
     none: 'Nothing yet.',
     done: 'Done.',
   },
@@ -75,6 +79,10 @@ const WORDS = {
     who: 'Partie',
     amount: 'Montant',
     reference: 'Référence',
+    inbox: 'Messages reçus',
+    channel: 'Par',
+    to: 'À',
+    text: 'Texte',
     none: 'Rien pour l’instant.',
     done: 'Fait.',
   },
@@ -93,10 +101,12 @@ function row(table,cells,numeric){const tr=document.createElement('tr');cells.fo
 async function act(work){try{await work();say(t('done'))}catch(e){say(e.message,true)}await show()}
 async function fill(){const s=(await call('GET','settings')).mojaloop;$('phases').value=s.phases;for(const k of ['strict','noise','wedge'])$(k).checked=s[k];$('v18').checked=s.v18_parties;for(const k of ['party','quote','transfer'])$(k).value=s.latency_ms[k];$('timeout').value=s.timeout_s}
 async function show(){
-const [p,f,c]=await Promise.all([call('GET','latest'),call('GET','faults'),call('GET','clock')]);
+const [p,f,c,m]=await Promise.all([call('GET','latest'),call('GET','faults'),call('GET','clock'),call('GET','inbox')]);
 $('now').textContent=new Date(c.now).toLocaleString(lang);
 $('paid').replaceChildren();for(const x of p.payments)row($('paid'),[new Date(x.at).toLocaleString(lang),x.operation,x.party,x.amount.toLocaleString(lang)+' '+x.currency,x.reference],3);
 $('nopaid').hidden=p.payments.length>0;
+$('inbox').replaceChildren();for(const x of m.messages.slice(0,20))row($('inbox'),[new Date(x.at).toLocaleString(lang),x.kind,x.to,x.text]);
+$('noinbox').hidden=m.messages.length>0;
 $('faults').replaceChildren();for(const x of f.faults)row($('faults'),[x.kind,x.suffix||'',x.times||'∞',x.hits],3)}
 $('lang').onclick=()=>{lang=lang==='fr'?'en':'fr';label();show()};
 $('fsettings').onsubmit=e=>{e.preventDefault();act(()=>call('PUT','settings',{mojaloop:{phases:+$('phases').value,strict:$('strict').checked,noise:$('noise').checked,wedge:$('wedge').checked,v18_parties:$('v18').checked,latency_ms:{party:+$('party').value,quote:+$('quote').value,transfer:+$('transfer').value},timeout_s:+$('timeout').value}}))};
@@ -131,5 +141,8 @@ ${field('suffix', 'text')}${field('times', 'number', 'min="1"')}<button data-t="
 <h2 data-t="paid"></h2>
 <table><thead><tr><th data-t="when"></th><th data-t="what"></th><th data-t="who"></th><th data-t="amount"></th><th data-t="reference"></th></tr></thead><tbody id="paid"></tbody></table>
 <p id="nopaid" data-t="none" hidden></p>
+<h2 data-t="inbox"></h2>
+<table><thead><tr><th data-t="when"></th><th data-t="channel"></th><th data-t="to"></th><th data-t="text"></th></tr></thead><tbody id="inbox"></tbody></table>
+<p id="noinbox" data-t="none" hidden></p>
 <script>${SCRIPT}</script></body></html>
 `

@@ -5,6 +5,7 @@ import type { Faults } from '../faults.ts'
 import { JSON_TYPE, openServer, send } from '../http.ts'
 import type { Exchange } from '../http.ts'
 import type { Hub } from '../mojaloop/hub.ts'
+import type { SmsProviders } from '../sms/providers.ts'
 import { mergeSettings } from '../settings.ts'
 import type { Settings } from '../settings.ts'
 import type { Inbox } from './inbox.ts'
@@ -21,6 +22,8 @@ export type Controlled = {
   readonly faults: Faults
   readonly inbox: Inbox
   readonly prompts: Prompts
+  /** Served on this port too. */
+  readonly sms: SmsProviders
   readonly settings: () => Settings
   readonly setSettings: (settings: Settings, patch: unknown) => void
   /** Moves every clock of the sandbox; resolves when they all have moved. */
@@ -76,6 +79,7 @@ export function openControl(controlled: Controlled): Server {
 }
 
 function serve(controlled: Controlled, exchange: Exchange): void | Promise<void> {
+  if (controlled.sms.serve(exchange)) return
   const path = exchange.path === '/' ? '/_sim' : exchange.path.replace(/\/$/, '')
   const methods = routes[path]
   if (methods !== undefined) {

@@ -1,0 +1,3 @@
+export { isAddress } from './message.ts'
+export { faultOfSmtpUrl, openSmtp } from './smtp.ts'
+export type { SmtpOptions } from './smtp.ts'
