@@ -17,8 +17,8 @@ export const auditInvariants: readonly Invariant[] = [
   {
     id: 'INV-43',
     name: {
-      en: 'no act waits for its seal for more than an hour',
-      fr: 'aucun acte n’attend son sceau plus d’une heure',
+      en: 'where acts were ever sealed, none waits for its seal for more than an hour',
+      fr: 'là où des actes furent scellés, aucun n’attend son sceau plus d’une heure',
     },
     kept_by: 'the worker seals each second; the log says why when it cannot',
     pauses: false,

@@ -151,7 +151,9 @@ export const selectUncovered = (db: Reader): Promise<readonly object[]> =>
       from audit_leaves) as sealed
     where leaves <> end_of_leaves or leaves <> newest_checkpoint`)
 
+/** Where nobody has ever sealed (no worker was started yet), nothing has stalled. */
 export const selectStalled = (db: Reader): Promise<readonly object[]> =>
   db.many(sql`
     select count(*) as acts, min(e.at)::text as since from audit_unsealed w join audit_events e on e.id = w.event_id
-    where e.at < clock_timestamp() - interval '1 hour' having count(*) > 0`)
+    where e.at < clock_timestamp() - interval '1 hour' and exists (select from audit_checkpoints)
+    having count(*) > 0`)
