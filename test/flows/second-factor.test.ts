@@ -35,7 +35,9 @@ test('codes are those of RFC 6238, appendix B', () => {
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
 function unbase32(text: string): Buffer {
-  const bits = Array.from(text).map((one) => ALPHABET.indexOf(one).toString(2).padStart(5, '0')).join('')
+  const bits = Array.from(text)
+    .map((one) => ALPHABET.indexOf(one).toString(2).padStart(5, '0'))
+    .join('')
   return Buffer.from((bits.match(/.{8}/g) ?? []).map((eight) => Number.parseInt(eight, 2)))
 }
 
