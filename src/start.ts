@@ -135,6 +135,21 @@ function onStop(log: Log, running: Running): void {
   }
   process.once('SIGTERM', stop)
   process.once('SIGINT', stop)
+  // npm gives SIGTERM to the shell that it started us with, and the shell keeps it to itself: its end is our signal.
+  if (process.env['npm_lifecycle_event'] === 'start') whenOrphaned(() => stop('the end of npm'))
+}
+
+const LOOK_MS = 500
+
+/** Calls once when the process that started this one is gone. */
+function whenOrphaned(call: () => void): void {
+  const parent = process.ppid
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return
+    clearInterval(timer)
+    call()
+  }, LOOK_MS)
+  timer.unref()
 }
 
 async function stopAll(running: Running): Promise<void> {

@@ -1,4 +1,4 @@
-import { expect } from 'vitest'
+import { afterAll, expect } from 'vitest'
 import { upload } from '../../prove/processes/client.ts'
 import {
   byPayee,
@@ -18,8 +18,12 @@ import {
   type Outside,
 } from '../../prove/processes/members.ts'
 import type { Db } from '../../src/platform/db.ts'
+import { killRunning } from '../harness/child.ts'
 import { emptyHome } from '../harness/home.ts'
 import { until } from '../harness/wait.ts'
+
+// Members outlive a test that fails, and a worker that stands still does not hear SIGTERM.
+afterAll(killRunning)
 
 /** One API and one outside world, to which a test adds its workers. */
 export type Site = {
