@@ -74,7 +74,9 @@ async function main(): Promise<void> {
   }
   if (interrupted) return
   await cleanUp(folder)
-  const command = ['npm run bench', ...process.argv.slice(2)].join(' ').replace('bench ', 'bench -- ')
+  const command = ['npm run bench', ...withoutPath(process.argv.slice(2))]
+    .join(' ')
+    .replace('bench ', 'bench -- ')
   const report = reportOf({ load_before, command, minutes: secondsSince(started) / 60, figures, broken })
   if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`)
   if (options.record && broken.length === 0)
@@ -82,6 +84,12 @@ async function main(): Promise<void> {
   console.log(`\n${options.markdown ? markdownTable(figures) : textTable(figures)}\n\n${aboutRun(report)}`)
   for (const one of broken) console.log(`\nBROKEN ${one}`)
   process.exitCode = allHeld(figures) && broken.length === 0 ? 0 : 1
+}
+
+/** Where one run's JSON went is nobody else's business. */
+function withoutPath(args: readonly string[]): readonly string[] {
+  const at = args.indexOf('--json')
+  return at < 0 ? args : args.toSpliced(at, 2)
 }
 
 /** The part's figures, or why it broke: what the others measured must not be lost with it. */

@@ -30,7 +30,7 @@ export async function start(env: NodeJS.ProcessEnv, roles: ReadonlySet<string>):
   const log = openLog(config.LOG_LEVEL)
   if (config.retired.length > 0) log.warn({ names: config.retired }, 'these variables are no longer needed')
   const running: Running = {}
-  onStop(log, running)
+  onStop(log, running, env['npm_lifecycle_event'] === 'start')
   try {
     await startAll(config, log, roles, running)
   } catch (error) {
@@ -118,7 +118,7 @@ function keptSecret(home: string): string {
   return readFileSync(path, 'utf8').trim()
 }
 
-function onStop(log: Log, running: Running): void {
+function onStop(log: Log, running: Running, by_npm: boolean): void {
   let stopping = false
   const stop = (signal: string): void => {
     if (stopping) return
@@ -136,7 +136,7 @@ function onStop(log: Log, running: Running): void {
   process.once('SIGTERM', stop)
   process.once('SIGINT', stop)
   // npm gives SIGTERM to the shell that it started us with, and the shell keeps it to itself: its end is our signal.
-  if (process.env['npm_lifecycle_event'] === 'start') whenOrphaned(() => stop('the end of npm'))
+  if (by_npm) whenOrphaned(() => stop('the end of npm'))
 }
 
 const LOOK_MS = 500
