@@ -3,7 +3,13 @@ import { summary } from './test/harness/summary.ts'
 
 export default defineConfig({
   test: {
-    include: ['src/**/*.test.ts', 'test/**/*.test.ts', 'scripts/**/*.test.ts', 'prove/**/*.test.ts'],
+    include: [
+      'src/**/*.test.ts',
+      'test/**/*.test.ts',
+      'scripts/**/*.test.ts',
+      'prove/**/*.test.ts',
+      'bench/**/*.test.ts',
+    ],
     globalSetup: './test/harness/global.ts',
     setupFiles: './test/harness/strict.ts',
     pool: 'forks',
