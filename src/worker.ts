@@ -55,6 +55,7 @@ export async function openWorker(
   await jobs.work<Sending>('notification.send', (job) => sendMessage(sending, job.data), {
     concurrency: 4,
     batch: 1, // else the time limit of a job would count those before it
+    poll_s: 2, // a wake-up that came while all were busy is lost, and somebody waits for his code
   })
   await jobs.work('ledger.check', () => checkHourly(ctx))
   await jobs.work('housekeeping', () => keepHouse(ctx))

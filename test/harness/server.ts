@@ -23,6 +23,7 @@ const quickly = {
   MOJALOOP_WINDOW: '64',
   MOJALOOP_BREAKER_S: '0.2',
   LEASE_S: '0.9',
+  ORANGE_SMS_RATE_PER_S: '0',
 }
 
 export type Answer = {
