@@ -13,8 +13,12 @@ declare module 'vitest' {
   }
 }
 
-/** One real server for the whole run: our embedded one in a temporary folder, or TEST_DATABASE_URL. */
+/**
+ * One real server for the whole run: our embedded one in a temporary folder, or TEST_DATABASE_URL. And one place where
+ * every process of the run, the workers' and those that tests start, finds what another one has compiled: a start costs half.
+ */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  process.env['NODE_COMPILE_CACHE'] ??= join(tmpdir(), 'node-compile-cache')
   const given = process.env['TEST_DATABASE_URL']
   const server = given === undefined ? await startOwn() : { url: given, stop: async () => undefined }
   const source = await makeTemplate(server.url, 'cauri_template').catch(async (error: unknown) => {
