@@ -35,7 +35,7 @@ const actRoute = (deps: BulkDeps, verb: keyof typeof summaries): Route =>
     tags: ['bulk transfers'],
     access: may('bulk.control'),
     params: bulkParams,
-    body: z.object({ reason }),
+    body: z.strictObject({ reason }),
     response: { 200: progress },
     refusals: ['BULK_NOT_FOUND', verb === 'cancel' ? 'BULK_NOTHING_TO_CANCEL' : 'BULK_WRONG_STATE'],
     idempotent: true,
@@ -63,7 +63,7 @@ const retryRoute = (deps: BulkDeps): Route =>
     access: may('bulk.retry'),
     lane: 'retry',
     params: bulkParams,
-    body: z.object({ transfer_ids: z.array(z.string().max(128)).min(1).max(1_000).optional(), reason }),
+    body: z.strictObject({ transfer_ids: z.array(z.string().max(128)).min(1).max(1_000).optional(), reason }),
     response: { 201: created },
     refusals: [
       'BULK_NOT_FOUND',

@@ -134,5 +134,5 @@ export const transform: Transform = (document) => {
         },
       },
     }
-  return { schema: { ...schema, ...more }, url }
+  return { schema: { ...schema, ...more, 'x-action': route.access.action }, url }
 }
