@@ -43,6 +43,7 @@ export async function openCallers(server: TestServer): Promise<readonly Caller[]
         headers: { ...(await demoPerson(server, role)), ...elsewhere() },
         roles: [role],
         member: [],
+        organization: 'none',
       })),
     )),
     ...(await Promise.all(memberRoles.map((role) => member(server, role, [role], DEMO_ORGANIZATION)))),
