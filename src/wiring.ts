@@ -3,7 +3,9 @@ import { onSettled } from './bulk/index.ts'
 import { openIdentity, type Identity, type PasswordCost, type SendCode } from './identity/index.ts'
 import type { SmsProvider } from './connectors/sms.ts'
 import type { MailSender } from './connectors/mail.ts'
+import type { IdentityCheck } from './connectors/identity-check.ts'
 import { openSmtp } from './connectors/mail/index.ts'
+import { openSmileIdV1 } from './connectors/smile-id/index.ts'
 import { openAfricasTalking, openOrangeSms } from './connectors/sms/index.ts'
 import { notify } from './notifications/index.ts'
 import type { PurposeHandler } from './payments/index.ts'
@@ -135,4 +137,34 @@ export function openMail({
     from: { address: config.MAIL_FROM ?? 'cauri@localhost', name: config.MAIL_FROM_NAME },
     timeout_ms: config.SMTP_TIMEOUT_S * 1_000,
   })
+}
+
+const SMILE_ID_URL = 'https://api.smileidentity.com'
+const SMILE_ID_SANDBOX_URL = 'https://testapi.smileidentity.com'
+/** What the simulated Smile ID takes. */
+const SIMULATED_PARTNER = '1234'
+
+/**
+ * Who checks identities, by the same rule. In production Smile ID's own sandbox where the configuration says so: other hosts and
+ * other keys, and nothing that it says is about a real person.
+ */
+export function openIdentityCheck(
+  { config, simulator_url }: Pick<AppOptions, 'config' | 'simulator_url'>,
+  outbound: Outbound,
+): IdentityCheck | undefined {
+  const options = { timeout_ms: config.SMILE_ID_TIMEOUT_S * 1_000, outbound }
+  const open = openSmileIdV1
+  if (config.CAURI_MODE === 'sandbox')
+    return simulator_url === undefined
+      ? undefined
+      : open({
+          ...options,
+          url: `${simulator_url}/smile-id`,
+          partner_id: SIMULATED_PARTNER,
+          api_key: SANDBOX,
+        })
+  const { SMILE_ID_PARTNER_ID: partner_id, SMILE_ID_API_KEY: api_key } = config
+  if (partner_id === undefined || api_key === undefined) return undefined
+  const url = config.SMILE_ID_SANDBOX ? SMILE_ID_SANDBOX_URL : SMILE_ID_URL
+  return open({ ...options, url, partner_id, api_key })
 }

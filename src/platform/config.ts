@@ -25,6 +25,10 @@ const secondsList = z.string().transform((text, ctx) => {
   return parts
 })
 const yes = z.enum(['yes', 'no']).transform((word) => word === 'yes')
+/** As Django's settings write it, besides. */
+const yesOrTrue = z
+  .enum(['yes', 'no', 'True', 'False', 'true', 'false'])
+  .transform((word) => ['yes', 'True', 'true'].includes(word))
 
 /** Every environment name that Cauri reads, with its default and its meaning (docs/reference/config.md is made of it). */
 export const schema = z.object({
@@ -174,6 +178,26 @@ export const schema = z.object({
   SMTP_TIMEOUT_S: seconds.default(30).describe('longest conversation with the mail server'),
   MAIL_FROM: z.email().optional().describe('sender’s address of mail; required with SMTP_URL in production'),
   MAIL_FROM_NAME: z.string().max(60).default('Cauri').describe('sender’s name of mail'),
+  SMILE_ID_PARTNER_ID: z
+    .string()
+    .regex(/^\d{1,10}$/, 'digits, as Smile ID’s portal shows them')
+    .optional()
+    .describe(
+      'account at Smile ID, which checks identities; without it production asks nobody, and people decide. The sandbox always asks its simulator',
+    ),
+  SMILE_ID_API_KEY: z.string().min(1).optional().describe('its API key'),
+  SMILE_ID_SANDBOX: yesOrTrue
+    .default(false)
+    .describe(
+      'yes: production asks Smile ID’s own sandbox, where a made-up name is enough to pass: for trials only',
+    ),
+  SMILE_ID_VERSION: z
+    .enum(['v1', 'v3'])
+    .default('v1')
+    .describe('version of Smile ID’s API; v3 takes no check without six to eight liveness images'),
+  SMILE_ID_TIMEOUT_S: seconds
+    .default(60)
+    .describe('longest wait for one answer of Smile ID, the sending of the images included'),
   LEASE_S: seconds
     .default(15)
     .describe(
@@ -267,6 +291,11 @@ function missingInProduction(settings: Settings): string[] {
       faults.push(`${name}: required by SMS_PROVIDER=${settings.SMS_PROVIDER}`)
   if (settings.SMTP_URL !== undefined && settings.MAIL_FROM === undefined)
     faults.push('MAIL_FROM: required by SMTP_URL')
+  const [partner, key] = [settings.SMILE_ID_PARTNER_ID, settings.SMILE_ID_API_KEY]
+  if (partner !== undefined && key === undefined)
+    faults.push('SMILE_ID_API_KEY: required by SMILE_ID_PARTNER_ID')
+  if (partner === undefined && key !== undefined)
+    faults.push('SMILE_ID_PARTNER_ID: required by SMILE_ID_API_KEY')
   return faults
 }
 
