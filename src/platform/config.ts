@@ -1,34 +1,8 @@
-import { isIP } from 'node:net'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
+import { count, isNetwork, list, port, seconds, secondsList, yes, yesOrTrue } from './config-values.ts'
 import { readCrashPoint } from './crash-point.ts'
-
-const port = z.coerce.number().int().min(0).max(65_535)
-const seconds = z.coerce.number().min(0).max(31_536_000)
-const count = z.coerce.number().int().min(1)
-const list = z.string().transform((text) => text.split(/[,\s]+/).filter((part) => part !== ''))
-/** `10.0.0.1`, `10.0.0.0/8`, `2001:db8::/32`. */
-function isNetwork(text: string): boolean {
-  const [address = '', bits = '0', ...more] = text.split('/')
-  const family = isIP(address)
-  return (
-    family !== 0 && more.length === 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128)
-  )
-}
-const secondsList = z.string().transform((text, ctx) => {
-  const parts = text
-    .split(/[,\s]+/)
-    .filter((part) => part !== '')
-    .map(Number)
-  if (parts.some((part) => !(part >= 0))) ctx.addIssue('a list of seconds, such as 5,30')
-  return parts
-})
-const yes = z.enum(['yes', 'no']).transform((word) => word === 'yes')
-/** As Django's settings write it, besides. */
-const yesOrTrue = z
-  .enum(['yes', 'no', 'True', 'False', 'true', 'false'])
-  .transform((word) => ['yes', 'True', 'true'].includes(word))
 
 /** Every environment name that Cauri reads, with its default and its meaning (docs/reference/config.md is made of it). */
 export const schema = z.object({
