@@ -2,6 +2,7 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { count, isNetwork, list, port, seconds, secondsList, yes, yesOrTrue } from './config-values.ts'
+import { RETIRED, withOldNames } from './config-old-names.ts'
 import { readCrashPoint } from './crash-point.ts'
 
 /** Every environment name that Cauri reads, with its default and its meaning (docs/reference/config.md is made of it). */
@@ -186,16 +187,6 @@ export type Config = Settings & {
   readonly retired: readonly string[]
 }
 
-const RETIRED = [
-  'REDIS_URL',
-  'CELERY_BROKER_URL',
-  'CELERY_RESULT_BACKEND',
-  'CELERY_BROKER',
-  'DEBUG',
-  'DJANGO_DEBUG',
-  'DJANGO_SETTINGS_MODULE',
-  'USE_SQLITE',
-]
 /** CAURI_ names that belong to the harness of tests and to child processes, never to an operator. */
 const OWN = new Set(['CAURI_CRASH_AT'])
 
@@ -218,23 +209,6 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     throw new Error(`the configuration is not usable:\n  ${faults.join('\n  ')}`)
   const retired = RETIRED.filter((name) => env[name] !== undefined)
   return { ...parsed.data, home: homeOf(parsed.data), retired }
-}
-
-/** The environment names of the systems that Cauri replaces, understood: POSTGRES_* or DB_* make a DATABASE_URL, DJANGO_SECRET_KEY is SECRET_KEY. */
-function withOldNames(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const get = (name: string): string | undefined => env[`POSTGRES_${name}`] ?? env[`DB_${name}`]
-  const name = get('DB') ?? env['DB_NAME']
-  const sqlite = /^(true|1|yes)$/i.test(env['USE_SQLITE'] ?? '')
-  const out = { ...env }
-  if (env['DATABASE_URL'] === undefined && name !== undefined && !sqlite) {
-    const user = encodeURIComponent(get('USER') ?? 'postgres')
-    const password = encodeURIComponent(get('PASSWORD') ?? '')
-    out['DATABASE_URL'] =
-      `postgres://${user}:${password}@${get('HOST') ?? '127.0.0.1'}:${get('PORT') ?? '5432'}/${name}`
-  }
-  out['SECRET_KEY'] ??= env['DJANGO_SECRET_KEY']
-  if (out['CAURI_MODE'] !== 'production' && (out['SECRET_KEY'] ?? '').length < 32) delete out['SECRET_KEY']
-  return out
 }
 
 /** A process that kills itself on purpose is for `npm run prove`, and never pays real money. */

@@ -26,11 +26,14 @@ const sms = z.strictObject({
   receipt_delay_ms: ms,
 })
 
+/** People at the provider may take days. */
+const days_ms = z.number().min(0).max(2_592_000_000)
+
 const smile_id = z.strictObject({
   /** From the arrival of the images to what the provider says. */
-  processing_ms: ms,
+  processing_ms: days_ms,
   /** From what a machine said to what people say, under the fault `provisional_first`. */
-  review_ms: ms,
+  review_ms: days_ms,
   /** What is said of people whose name is none of the test identities: clear, or as Smile ID's own sandbox does, error. */
   unmatched: z.enum(['clear', 'error']),
 })

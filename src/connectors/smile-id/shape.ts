@@ -1,4 +1,5 @@
 import type { OutboundAnswer } from '../../platform/outbound.ts'
+import { MOST_CALLBACK_BYTES } from '../identity-check.ts'
 import type { CheckState, Submitted } from '../identity-check.ts'
 
 export type Json = Readonly<Record<string, unknown>>
@@ -65,4 +66,10 @@ export function readRefusal(status: number, body: Buffer): Submitted {
     default:
       return unknown(`answered ${status}`)
   }
+}
+
+/** The object in a callback: given as one, or as the bytes that hold it. */
+export function objectOf(body: unknown): Json | undefined {
+  if (typeof body !== 'string' && !Buffer.isBuffer(body)) return asObject(body)
+  return body.length > MOST_CALLBACK_BYTES ? undefined : parseObject(body)
 }

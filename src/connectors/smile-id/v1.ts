@@ -1,22 +1,14 @@
-import type { Outbound, OutboundAnswer } from '../../platform/outbound.ts'
-import { MOST_CALLBACK_BYTES } from '../identity-check.ts'
+import type { OutboundAnswer } from '../../platform/outbound.ts'
 import type { AskedJob, CallbackHint, CheckState, IdentityCheck, Submitted } from '../identity-check.ts'
+import type { SmileIdOptions } from './options.ts'
 import { asCode, asId, asObject, MOST_BYTES, MOST_RESULT_BYTES, notAsked, notSubmitted } from './shape.ts'
-import { parseObject, readRefusal, unknown } from './shape.ts'
+import { objectOf, parseObject, readRefusal, unknown } from './shape.ts'
 import type { Json } from './shape.ts'
 import { isFresh, isSigned, signedNow } from './signature.ts'
 import type { Credentials } from './signature.ts'
 import { isUploadUrl } from './upload-url.ts'
 import { archiveOf, DOCUMENT_VERIFICATION, preparationOf } from './v1-bodies.ts'
 import { isProvisional, meaningOf } from './verdicts.ts'
-
-export type SmileIdOptions = Credentials & {
-  /** https://api.smileidentity.com, or what stands for it; it may have a path. */
-  readonly url: string
-  /** For each call; handing a job over takes two. */
-  readonly timeout_ms: number
-  readonly outbound: Outbound
-}
 
 /**
  * Smile ID, first version of its API: POST /v1/upload, a zip to where it says, POST /v1/job_status. Every job is a Document
@@ -170,10 +162,4 @@ function readCallback(body: unknown, credentials: Credentials, now: Date): Callb
   if (!isFresh(String(root['timestamp']), now)) return undefined
   const job_id = asId(asObject(root['PartnerParams'])?.['job_id'])
   return job_id === undefined ? undefined : { job_id, provider_job: asId(root['SmileJobID']) ?? null }
-}
-
-/** The object in a callback: given as one, or as the bytes that hold it. */
-export function objectOf(body: unknown): Json | undefined {
-  if (typeof body !== 'string' && !Buffer.isBuffer(body)) return asObject(body)
-  return body.length > MOST_CALLBACK_BYTES ? undefined : parseObject(body)
 }
