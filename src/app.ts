@@ -14,6 +14,7 @@ import {
   identityRoutes,
   type Identity,
 } from './identity/index.ts'
+import { kycRoutes, type Kyc } from './kyc/index.ts'
 import { integrityRoutes, readIntegrity, type IntegrityFigures } from './integrity/index.ts'
 import {
   accountRoutes,
@@ -42,7 +43,9 @@ import { simulatorProxy } from './simulators/proxy.ts'
 import { openWorker } from './worker.ts'
 import {
   DEMO_ORGANIZATION,
+  filesOf,
   identityOf,
+  kycOf,
   MOJALOOP,
   purposeHandlers,
   spoolFolder,
@@ -132,8 +135,10 @@ async function openApi(
   ]
   const { simulator_url } = options
   const identity = identityOf(options)
+  const files = filesOf(config)
+  const kyc = kycOf(options, files)
   const routes: Route[] = [
-    ...apiRoutes(ctx, { watch, own_origins, wake, pressure, identity }),
+    ...apiRoutes(ctx, { watch, own_origins, wake, pressure, identity, kyc }),
     ...(simulator_url === undefined ? [] : simulatorProxy(outbound.pool(simulator_url))),
   ]
   const server = await buildServer({
@@ -156,6 +161,7 @@ async function openApi(
       watch.close()
       await notifications.close()
       await outbound.close()
+      files.close()
     },
   }
 }
@@ -212,6 +218,7 @@ export async function describeApi(): Promise<object> {
       wake: () => undefined,
       pressure: noPressure,
       identity: identityOf({ config, secret_key: 'documents need no secret' }),
+      kyc: kycOf({ config, secret_key: 'documents need no secret' }, filesOf(config)),
     },
   )
   const server = await buildServer({
@@ -226,10 +233,14 @@ export async function describeApi(): Promise<object> {
   return document
 }
 
-type Live = Pick<BulkDeps, 'watch' | 'own_origins' | 'wake' | 'pressure'> & { readonly identity: Identity }
+type Live = Pick<BulkDeps, 'watch' | 'own_origins' | 'wake' | 'pressure'> & {
+  readonly identity: Identity
+  readonly kyc: Kyc
+}
 
-const apiRoutes = ({ config }: Ctx, { identity, ...live }: Live): readonly Route[] => [
+const apiRoutes = ({ config }: Ctx, { identity, kyc, ...live }: Live): readonly Route[] => [
   ...identityRoutes(identity),
+  ...kycRoutes(kyc),
   ...bulkRoutes({
     ...live,
     connection: { id: MOJALOOP, fee_cap: config.MOJALOOP_FEE_CAP },

@@ -1,15 +1,24 @@
 import { join } from 'node:path'
 import { onSettled } from './bulk/index.ts'
-import { openIdentity, type Identity, type PasswordCost, type SendCode } from './identity/index.ts'
+import {
+  findPerson,
+  openIdentity,
+  type Identity,
+  type PasswordCost,
+  type SendCode,
+} from './identity/index.ts'
 import type { SmsProvider } from './connectors/sms.ts'
 import type { MailSender } from './connectors/mail.ts'
+import { openKyc, kycReasons, type Kyc, type KycNews, type KycOutboxKind } from './kyc/index.ts'
 import { openSmtp } from './connectors/mail/index.ts'
 import { openAfricasTalking, openOrangeSms } from './connectors/sms/index.ts'
 import { notify } from './notifications/index.ts'
 import type { PurposeHandler } from './payments/index.ts'
 import type { Config } from './platform/config.ts'
-import { sql } from './platform/db.ts'
-import { Refusal } from './platform/errors.ts'
+import { sql, type Tx } from './platform/db.ts'
+import { readKeyRing } from './platform/crypto/key-ring.ts'
+import { Refusal, unreachable } from './platform/errors.ts'
+import { openFolderStore, type FileStore } from './platform/files.ts'
 import type { Log } from './platform/log.ts'
 import type { Outbound } from './platform/outbound.ts'
 import * as outbox from './platform/outbox.ts'
@@ -36,7 +45,7 @@ export type AppOptions = {
 export const spoolFolder = (config: Config): string => join(config.home, 'uploads')
 
 /** What others are told, and by whom: a new kind without a handler does not compile. */
-export type OutboxKind = 'bulk.finished' | 'identity.reset_asked' | 'notification'
+export type OutboxKind = 'bulk.finished' | 'identity.reset_asked' | 'notification' | KycOutboxKind
 
 /** People and sign-in, as this process has them: one for each process, for the hashes that it makes at once. */
 export const identityOf = ({
@@ -52,6 +61,42 @@ export const identityOf = ({
     sendCode: sendCodeBySms,
     askReset: (tx, account) => outbox.add<OutboxKind>(tx, 'identity.reset_asked', 'person:unknown', account),
   })
+
+/** Where documents lie. */
+export const filesOf = (config: Config): FileStore => openFolderStore(join(config.home, 'files'))
+
+/** The proof of identities, as this process has it. */
+export const kycOf = (
+  { config, secret_key }: Pick<AppOptions, 'config' | 'secret_key'>,
+  files: FileStore,
+): Kyc =>
+  openKyc({
+    ring: readKeyRing(config.FIELD_ENCRYPTION_KEY ?? secret_key),
+    files,
+    spool_folder: spoolFolder(config),
+    has_provider: false,
+  })
+
+/** Tells a person what became of his file, in his language, wherever he can be reached. */
+export async function tellKycNews(tx: Tx, { kind, person_id, reason }: KycNews): Promise<void> {
+  const person = await findPerson(tx, BigInt(person_id))
+  if (person === undefined || !person.is_active) return
+  const { id, phone_number: phone, email, preferred_language: language } = person
+  const to = { person_id: id, phone, language, ...(email === null ? {} : { email }) }
+  const sentence = reason === null ? null : kycReasons[reason][language]
+  switch (kind) {
+    case 'kyc_verified':
+    case 'kyc_expired':
+      await notify(tx, to, { kind, news: {} })
+      return
+    case 'kyc_rejected':
+    case 'kyc_resubmit':
+      await notify(tx, to, { kind, news: { reason: sentence } })
+      return
+    default:
+      unreachable(kind)
+  }
+}
 
 const codeKinds = { VERIFY_PHONE: 'phone_code', RESET_PASSWORD: 'password_reset' } as const
 

@@ -4,6 +4,7 @@ import { openSealer, openSigningKey, record } from './audit/index.ts'
 import { sweepSpool } from './bulk/index.ts'
 import { openMojaloop } from './connectors/index.ts'
 import { beginReset, cleanThrottles, type Identifier } from './identity/index.ts'
+import type { KycNews } from './kyc/index.ts'
 import { runCheck } from './integrity/index.ts'
 import { countWaiting, sendMessage, sweepNotifications, type Sending } from './notifications/index.ts'
 import { openDriver, type ConnectionSettings, type Driver } from './payments/index.ts'
@@ -22,6 +23,7 @@ import {
   openSms,
   purposeHandlers,
   spoolFolder,
+  tellKycNews,
   type AppOptions,
   type OutboxKind,
 } from './wiring.ts'
@@ -65,6 +67,8 @@ export async function openWorker(
   const handlers: outbox.OutboxHandlers<OutboxKind> = {
     'bulk.finished': (tx, row) => announceFinished(tx, row, jobs),
     'identity.reset_asked': (tx, row) => beginReset(tx, identity, row.payload as Identifier),
+    'kyc.news': (tx, row) => tellKycNews(tx, row.payload as KycNews),
+    'kyc.check': () => Promise.resolve(),
     notification: async (tx, row) => {
       await jobs.send(tx, 'notification.send', row.payload as Sending)
     },

@@ -3,6 +3,7 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { readCrashPoint } from './crash-point.ts'
+import { readKeyRing } from './crypto/key-ring.ts'
 
 const port = z.coerce.number().int().min(0).max(65_535)
 const seconds = z.coerce.number().min(0).max(31_536_000)
@@ -24,6 +25,13 @@ const secondsList = z.string().transform((text, ctx) => {
   if (parts.some((part) => !(part >= 0))) ctx.addIssue('a list of seconds, such as 5,30')
   return parts
 })
+function isKeyRing(text: string): boolean {
+  try {
+    return readKeyRing(text).all.length > 0
+  } catch {
+    return false // its sentence stands in the schema
+  }
+}
 const yes = z.enum(['yes', 'no']).transform((word) => word === 'yes')
 
 /** Every environment name that Cauri reads, with its default and its meaning (docs/reference/config.md is made of it). */
@@ -72,8 +80,14 @@ export const schema = z.object({
   FIELD_ENCRYPTION_KEY: z
     .string()
     .min(32)
+    .refine(
+      isKeyRing,
+      'one secret of 32 characters or more, or a list id:secret,id:secret with different numbers',
+    )
     .optional()
-    .describe('encrypts sensitive columns; required in production'),
+    .describe(
+      'encrypts documents and sensitive columns; required in production. A list id:secret,id:secret where the first seals and all open: put a new key in front, run cauri kyc rotate-keys, then take the old one away',
+    ),
   AUDIT_SIGNING_KEY: z
     .string()
     .regex(/^[A-Za-z0-9+/]{43}=$/, '32 bytes in base64, as openssl rand -base64 32 makes them')
@@ -174,6 +188,22 @@ export const schema = z.object({
   SMTP_TIMEOUT_S: seconds.default(30).describe('longest conversation with the mail server'),
   MAIL_FROM: z.email().optional().describe('sender’s address of mail; required with SMTP_URL in production'),
   MAIL_FROM_NAME: z.string().max(60).default('Cauri').describe('sender’s name of mail'),
+  FILES_STORE: z
+    .enum(['folder', 's3'])
+    .default('folder')
+    .describe('where documents lie, encrypted: folder files in CAURI_HOME, or an S3-compatible store'),
+  FILES_S3_ENDPOINT: z
+    .url()
+    .optional()
+    .describe('address of the S3-compatible store; Amazon’s own when absent'),
+  FILES_S3_BUCKET: z.string().min(3).max(63).optional().describe('bucket; required by FILES_STORE=s3'),
+  FILES_S3_REGION: z.string().default('us-east-1').describe('region that requests are signed for'),
+  FILES_S3_ACCESS_KEY: z.string().optional().describe('required by FILES_STORE=s3'),
+  FILES_S3_SECRET_KEY: z.string().optional().describe('required by FILES_STORE=s3'),
+  FILES_S3_PATH_STYLE: yes
+    .default(true)
+    .describe('yes: the bucket stands in the path, as most stores other than Amazon’s want it'),
+  FILES_S3_TIMEOUT_S: seconds.default(20).describe('longest wait for one answer of the store'),
   LEASE_S: seconds
     .default(15)
     .describe(
@@ -215,7 +245,12 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   const parsed = schema.safeParse(Object.fromEntries(known.map((name) => [name, source[name]])))
   if (!parsed.success)
     for (const issue of parsed.error.issues) faults.push(`${issue.path.join('.')}: ${issue.message}`)
-  if (parsed.success) faults.push(...missingInProduction(parsed.data), ...unsafeInSandbox(parsed.data))
+  if (parsed.success)
+    faults.push(
+      ...missingInProduction(parsed.data),
+      ...missingForFiles(parsed.data),
+      ...unsafeInSandbox(parsed.data),
+    )
   if (!parsed.success || faults.length > 0)
     throw new Error(`the configuration is not usable:\n  ${faults.join('\n  ')}`)
   const retired = RETIRED.filter((name) => env[name] !== undefined)
@@ -268,6 +303,14 @@ function missingInProduction(settings: Settings): string[] {
   if (settings.SMTP_URL !== undefined && settings.MAIL_FROM === undefined)
     faults.push('MAIL_FROM: required by SMTP_URL')
   return faults
+}
+
+function missingForFiles(settings: Settings): string[] {
+  if (settings.FILES_STORE !== 's3') return []
+  const needed = ['FILES_S3_BUCKET', 'FILES_S3_ACCESS_KEY', 'FILES_S3_SECRET_KEY'] as const
+  return needed
+    .filter((name) => settings[name] === undefined)
+    .map((name) => `${name}: required by FILES_STORE=s3`)
 }
 
 const LOOPBACK = /^(127(\.\d+){3}|\[::1\]|localhost)$/

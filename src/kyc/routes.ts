@@ -1,0 +1,12 @@
+import type { Route } from '../platform/http/route.ts'
+import type { Kyc } from './kyc.ts'
+import { adminRoutes } from './routes/admin.ts'
+import { consentRoutes } from './routes/consent.ts'
+import { documentRoutes } from './routes/documents.ts'
+
+/** Everything about the proof of identities. */
+export const kycRoutes = (kyc: Kyc): readonly Route[] => [
+  ...documentRoutes(kyc),
+  ...consentRoutes(kyc),
+  ...adminRoutes(kyc),
+]
