@@ -17,7 +17,18 @@ export { attest, createPerson, type Attested } from './register.ts'
 export { listKycExpired, lockKycFacts, readKycFacts, type KycFacts } from './kyc.ts'
 export { findPerson, findPersonByPhone } from './sql/people.ts'
 export { beginReset } from './change-password.ts'
-export { authenticatePerson } from './authenticate.ts'
+export { assertCredentials, authorize, type Claimed } from './authorize.ts'
+export {
+  keyScopes,
+  matrix,
+  may,
+  memberRoles,
+  memberRolesAbout,
+  type Action,
+  type MemberRole,
+  type Rule,
+} from './matrix.ts'
+export { listMemberships, putMember, type Membership } from './sql/members.ts'
 export { rotateSigningKey } from './token/keys.ts'
 export { cleanThrottles } from './sql/throttles.ts'
 export { identityRoutes } from './routes.ts'

@@ -49,7 +49,7 @@ export async function decide(tx: Tx, person: KycFacts, step: Step): Promise<KycS
   })
   const detail = { event, status: to, ...(reason === null ? {} : { reason }) }
   await record(tx, { actor: by, action: 'kyc.decided', subject: personName(person.id), detail })
-  await tell(tx, person.id, to, step)
+  await tell(tx, person.id, { to, event, reason })
   return to
 }
 
@@ -90,7 +90,9 @@ function caseAfter(before: q.Case, to: KycStatus, step: Step, now: Date): q.Case
   }
 }
 
-async function tell(tx: Tx, person_id: bigint, to: KycStatus, { event, reason = null }: Step): Promise<void> {
+type Told = { readonly to: KycStatus; readonly event: KycEvent; readonly reason: KycReason | null }
+
+async function tell(tx: Tx, person_id: bigint, { to, event, reason }: Told): Promise<void> {
   if (event === 'CLEAR' || event === 'APPROVE')
     await tellPerson(tx, person_id, { kind: 'kyc_verified', reason: null })
   else if (event === 'RESUBMIT') await tellPerson(tx, person_id, { kind: 'kyc_resubmit', reason })

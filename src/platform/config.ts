@@ -1,38 +1,9 @@
-import { isIP } from 'node:net'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { readCrashPoint } from './crash-point.ts'
-import { readKeyRing } from './crypto/key-ring.ts'
-
-const port = z.coerce.number().int().min(0).max(65_535)
-const seconds = z.coerce.number().min(0).max(31_536_000)
-const count = z.coerce.number().int().min(1)
-const list = z.string().transform((text) => text.split(/[,\s]+/).filter((part) => part !== ''))
-/** `10.0.0.1`, `10.0.0.0/8`, `2001:db8::/32`. */
-function isNetwork(text: string): boolean {
-  const [address = '', bits = '0', ...more] = text.split('/')
-  const family = isIP(address)
-  return (
-    family !== 0 && more.length === 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128)
-  )
-}
-const secondsList = z.string().transform((text, ctx) => {
-  const parts = text
-    .split(/[,\s]+/)
-    .filter((part) => part !== '')
-    .map(Number)
-  if (parts.some((part) => !(part >= 0))) ctx.addIssue('a list of seconds, such as 5,30')
-  return parts
-})
-function isKeyRing(text: string): boolean {
-  try {
-    return readKeyRing(text).all.length > 0
-  } catch {
-    return false // its sentence stands in the schema
-  }
-}
-const yes = z.enum(['yes', 'no']).transform((word) => word === 'yes')
+import { filesSettings, missingForFiles } from './settings/files.ts'
+import { count, isKeyRing, isNetwork, list, port, seconds, secondsList, yes } from './settings/kinds.ts'
 
 /** Every environment name that Cauri reads, with its default and its meaning (docs/reference/config.md is made of it). */
 export const schema = z.object({
@@ -188,22 +159,7 @@ export const schema = z.object({
   SMTP_TIMEOUT_S: seconds.default(30).describe('longest conversation with the mail server'),
   MAIL_FROM: z.email().optional().describe('sender’s address of mail; required with SMTP_URL in production'),
   MAIL_FROM_NAME: z.string().max(60).default('Cauri').describe('sender’s name of mail'),
-  FILES_STORE: z
-    .enum(['folder', 's3'])
-    .default('folder')
-    .describe('where documents lie, encrypted: folder files in CAURI_HOME, or an S3-compatible store'),
-  FILES_S3_ENDPOINT: z
-    .url()
-    .optional()
-    .describe('address of the S3-compatible store; Amazon’s own when absent'),
-  FILES_S3_BUCKET: z.string().min(3).max(63).optional().describe('bucket; required by FILES_STORE=s3'),
-  FILES_S3_REGION: z.string().default('us-east-1').describe('region that requests are signed for'),
-  FILES_S3_ACCESS_KEY: z.string().optional().describe('required by FILES_STORE=s3'),
-  FILES_S3_SECRET_KEY: z.string().optional().describe('required by FILES_STORE=s3'),
-  FILES_S3_PATH_STYLE: yes
-    .default(true)
-    .describe('yes: the bucket stands in the path, as most stores other than Amazon’s want it'),
-  FILES_S3_TIMEOUT_S: seconds.default(20).describe('longest wait for one answer of the store'),
+  ...filesSettings,
   LEASE_S: seconds
     .default(15)
     .describe(
@@ -303,14 +259,6 @@ function missingInProduction(settings: Settings): string[] {
   if (settings.SMTP_URL !== undefined && settings.MAIL_FROM === undefined)
     faults.push('MAIL_FROM: required by SMTP_URL')
   return faults
-}
-
-function missingForFiles(settings: Settings): string[] {
-  if (settings.FILES_STORE !== 's3') return []
-  const needed = ['FILES_S3_BUCKET', 'FILES_S3_ACCESS_KEY', 'FILES_S3_SECRET_KEY'] as const
-  return needed
-    .filter((name) => settings[name] === undefined)
-    .map((name) => `${name}: required by FILES_STORE=s3`)
 }
 
 const LOOPBACK = /^(127(\.\d+){3}|\[::1\]|localhost)$/

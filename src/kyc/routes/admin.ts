@@ -1,13 +1,13 @@
 import { z } from 'zod'
-import { kycStates, personName } from '../../identity/index.ts'
+import { kycStates, may, personName } from '../../identity/index.ts'
 import { record } from '../../audit/index.ts'
 import { defineRoute, type Route } from '../../platform/http/route.ts'
 import type { Kyc } from '../kyc.ts'
 import { listReviewFiles, reviewFileSchema } from '../review-list.ts'
 import { reviewFile } from '../review.ts'
-import { adminOf } from './access.ts'
+import { signedIn } from './access.ts'
 
-const common = { tags: ['administration'], access: 'person' } as const
+const common = { tags: ['administration'], access: may('kyc.review') } as const
 export const personId = z.coerce.bigint().min(1n).max(9_007_199_254_740_991n)
 
 const reviewed = z.object({
@@ -32,9 +32,9 @@ export const adminRoutes = (kyc: Kyc): readonly Route[] => [
         .optional(),
     }),
     response: { 200: z.object({ files: z.array(reviewFileSchema), next_cursor: z.string().nullable() }) },
-    refusals: ['NOT_FOUND'],
+    refusals: [],
     handle: async ({ ctx, actor, query, language }) => {
-      const admin = adminOf(actor)
+      const admin = signedIn(actor)
       const body = await listReviewFiles(ctx.db, { kyc, ...query, language })
       const subjects = body.files.map((one) => one.user_id).join(' ')
       const act = { actor: personName(admin.person_id), action: 'kyc.reviews.read', subject: 'kyc' }
@@ -64,9 +64,9 @@ export const adminRoutes = (kyc: Kyc): readonly Route[] => [
       })
       .refine(({ action, reason }) => action === 'approve' || reason !== undefined, { path: ['reason'] }),
     response: { 200: reviewed },
-    refusals: ['NOT_FOUND', 'PERSON_NOT_FOUND', 'KYC_OWN_FILE', 'KYC_SAME_PERSON', 'KYC_DOCUMENTS_MISSING'],
+    refusals: ['PERSON_NOT_FOUND', 'KYC_OWN_FILE', 'KYC_SAME_PERSON', 'KYC_DOCUMENTS_MISSING'],
     handle: async ({ ctx, actor, params, body }) => {
-      const { person_id: admin_id } = adminOf(actor)
+      const { person_id: admin_id } = signedIn(actor)
       const { action, reason } = body
       const said = await reviewFile(ctx.db, kyc, { person_id: params.user_id, admin_id, action, reason })
       return { status: 200, body: { user_id: Number(params.user_id), ...said } }

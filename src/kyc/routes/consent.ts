@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { lockKycFacts } from '../../identity/index.ts'
+import { lockKycFacts, may } from '../../identity/index.ts'
 import { Refusal } from '../../platform/errors.ts'
 import { defineRoute, type Route } from '../../platform/http/route.ts'
 import { consentHash, currentConsent, findCurrentConsent, grantConsent } from '../consent.ts'
@@ -7,7 +7,11 @@ import type { Kyc } from '../kyc.ts'
 import { submitIfComplete } from '../submit.ts'
 import { signedIn } from './access.ts'
 
-const common = { tags: ['identity check'], access: 'person', path: '/api/auth/kyc/consent' } as const
+const common = {
+  tags: ['identity check'],
+  access: may('kyc.consent'),
+  path: '/api/auth/kyc/consent',
+} as const
 const language_schema = z.enum(['fr', 'en'])
 
 const consentSchema = z

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Actor } from '../../platform/context.ts'
+import { may } from '../../identity/index.ts'
 import { cleanDocument, type CleanDocument, type DocumentFault } from '../../platform/documents/clean.ts'
 import { Refusal, unreachable } from '../../platform/errors.ts'
 import { defineRoute, type HandlerInput, type Route } from '../../platform/http/route.ts'
@@ -10,14 +10,15 @@ import { readStatus } from '../read-status.ts'
 import type { DocumentRow } from '../sql/documents.ts'
 import { assertMaySend, readDocument, storeDocument } from '../store-document.ts'
 import { documentSchema, documentView, statusSchema, statusView } from '../view.ts'
-import { isAdmin, signedIn } from './access.ts'
+import { mayReadAll, signedIn } from './access.ts'
 import { readForm } from './form.ts'
 
-const common = { tags: ['identity check'], access: 'person' } as const
+const common = { tags: ['identity check'] } as const
 
 const uploadRoute = (kyc: Kyc): Route =>
   defineRoute({
     ...common,
+    access: may('kyc.documents.write'),
     method: 'POST',
     path: '/api/auth/kyc/upload',
     operation_id: 'uploadKycDocument',
@@ -117,6 +118,7 @@ function harmless(cleaned: CleanDocument | DocumentFault): CleanDocument {
 const readRoutes = (kyc: Kyc): readonly Route[] => [
   defineRoute({
     ...common,
+    access: may('kyc.documents.read'),
     method: 'GET',
     path: '/api/auth/kyc/documents',
     operation_id: 'listKycDocuments',
@@ -130,6 +132,7 @@ const readRoutes = (kyc: Kyc): readonly Route[] => [
   }),
   defineRoute({
     ...common,
+    access: may('kyc.status.read'),
     method: 'GET',
     path: '/api/auth/kyc/status',
     operation_id: 'getKycStatus',
@@ -143,6 +146,7 @@ const readRoutes = (kyc: Kyc): readonly Route[] => [
   }),
   defineRoute({
     ...common,
+    access: may('kyc.documents.read'),
     method: 'GET',
     path: '/api/auth/kyc/documents/:id/content',
     operation_id: 'getKycDocumentContent',
@@ -163,8 +167,6 @@ const readRoutes = (kyc: Kyc): readonly Route[] => [
     },
   }),
 ]
-
-const mayReadAll = (actor: Actor): boolean => isAdmin(actor)
 
 /** Never shown inside a page of ours, never kept by a browser or a proxy. The name is made of what we know, not of what was sent. */
 function downloadHeaders({ id, document_type, media_type }: DocumentRow): Readonly<Record<string, string>> {

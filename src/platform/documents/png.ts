@@ -19,7 +19,7 @@ export type Png = Header & {
  */
 export function readPng(bytes: Buffer): Png | undefined {
   if (!bytes.subarray(0, 8).equals(SIGNATURE)) return undefined
-  const kept = [SIGNATURE]
+  const kept: Buffer[] = [SIGNATURE]
   let size: { readonly width: number; readonly height: number } | undefined
   let is_animated = false
   let has_picture = false
