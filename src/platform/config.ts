@@ -1,9 +1,9 @@
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
+import { count, isNetwork, list, port, seconds, secondsList, yes } from './config-values.ts'
 import { readCrashPoint } from './crash-point.ts'
-import { filesSettings, missingForFiles } from './settings/files.ts'
-import { count, isKeyRing, isNetwork, list, port, seconds, secondsList, yes } from './settings/kinds.ts'
+import { filesSettings, isKeyRing, missingForFiles } from './settings/files.ts'
 
 /** Every environment name that Cauri reads, with its default and its meaning (docs/reference/config.md is made of it). */
 export const schema = z.object({

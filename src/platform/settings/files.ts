@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { seconds, yes } from './kinds.ts'
+import { seconds, yes } from '../config-values.ts'
+import { readKeyRing } from '../crypto/key-ring.ts'
 
 /** Where documents lie. */
 export const filesSettings = {
@@ -31,4 +32,13 @@ export function missingForFiles(settings: FilesSettings): string[] {
   return needed
     .filter((name) => settings[name] === undefined)
     .map((name) => `${name}: required by FILES_STORE=s3`)
+}
+
+/** Whether the keys of FIELD_ENCRYPTION_KEY can be read. */
+export function isKeyRing(text: string): boolean {
+  try {
+    return readKeyRing(text).all.length > 0
+  } catch {
+    return false // its sentence stands in the schema
+  }
 }

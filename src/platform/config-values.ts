@@ -1,6 +1,5 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
-import { readKeyRing } from '../crypto/key-ring.ts'
 
 export const port = z.coerce.number().int().min(0).max(65_535)
 export const seconds = z.coerce.number().min(0).max(31_536_000)
@@ -22,11 +21,8 @@ export const secondsList = z.string().transform((text, ctx) => {
   if (parts.some((part) => !(part >= 0))) ctx.addIssue('a list of seconds, such as 5,30')
   return parts
 })
-export function isKeyRing(text: string): boolean {
-  try {
-    return readKeyRing(text).all.length > 0
-  } catch {
-    return false // its sentence stands in the schema
-  }
-}
 export const yes = z.enum(['yes', 'no']).transform((word) => word === 'yes')
+/** As Django's settings write it, besides. */
+export const yesOrTrue = z
+  .enum(['yes', 'no', 'True', 'False', 'true', 'false'])
+  .transform((word) => ['yes', 'True', 'true'].includes(word))
