@@ -15,6 +15,8 @@ create table kyc_checks (
   attempt integer not null default 1 check (attempt >= 1),
   provider text,
   provider_job text,
+  -- What a callback said the provider calls the job: to ask with, and proof of nothing.
+  hinted_job text check (length(hinted_job) between 1 and 200),
   -- When somebody looks next. A job may bring it forward; nothing depends on that.
   next_at timestamptz not null default cauri_now(),
   asked integer not null default 0 check (asked >= 0),

@@ -8,6 +8,7 @@ import {
   type Progress,
 } from './bulk/index.ts'
 import { assertCredentials, authorize, identityRoutes, type Identity } from './identity/index.ts'
+import type { IdentityCheck } from './connectors/identity-check.ts'
 import { kycRoutes, type Kyc } from './kyc/index.ts'
 import { integrityRoutes, readIntegrity, type IntegrityFigures } from './integrity/index.ts'
 import {
@@ -42,6 +43,7 @@ import {
   identityOf,
   kycOf,
   MOJALOOP,
+  openIdentityCheck,
   purposeHandlers,
   spoolFolder,
   type AppOptions,
@@ -131,9 +133,10 @@ async function openApi(
   const { simulator_url } = options
   const identity = identityOf(options)
   const files = filesOf(config)
-  const kyc = kycOf(options, files)
+  const provider = openIdentityCheck(options, outbound)
+  const kyc = kycOf(options, { files, has_provider: provider !== undefined })
   const routes: Route[] = [
-    ...apiRoutes(ctx, { watch, own_origins, wake, pressure, identity, kyc }),
+    ...apiRoutes(ctx, { watch, own_origins, wake, pressure, identity, kyc, provider }),
     ...(simulator_url === undefined ? [] : simulatorProxy(outbound.pool(simulator_url))),
   ]
   const server = await buildServer({
@@ -213,7 +216,11 @@ export async function describeApi(): Promise<object> {
       wake: () => undefined,
       pressure: noPressure,
       identity: identityOf({ config, secret_key: 'documents need no secret' }),
-      kyc: kycOf({ config, secret_key: 'documents need no secret' }, filesOf(config)),
+      kyc: kycOf(
+        { config, secret_key: 'documents need no secret' },
+        { files: filesOf(config), has_provider: false },
+      ),
+      provider: undefined,
     },
   )
   const server = await buildServer({
@@ -231,11 +238,12 @@ export async function describeApi(): Promise<object> {
 type Live = Pick<BulkDeps, 'watch' | 'own_origins' | 'wake' | 'pressure'> & {
   readonly identity: Identity
   readonly kyc: Kyc
+  readonly provider: IdentityCheck | undefined
 }
 
-const apiRoutes = ({ config }: Ctx, { identity, kyc, ...live }: Live): readonly Route[] => [
+const apiRoutes = ({ config }: Ctx, { identity, kyc, provider, ...live }: Live): readonly Route[] => [
   ...identityRoutes(identity),
-  ...kycRoutes(kyc),
+  ...kycRoutes(kyc, { provider, hint_every_s: config.KYC_HINT_EVERY_S }),
   ...bulkRoutes({
     ...live,
     connection: { id: MOJALOOP, fee_cap: config.MOJALOOP_FEE_CAP },

@@ -9,12 +9,24 @@ import {
 } from './identity/index.ts'
 import type { SmsProvider } from './connectors/sms.ts'
 import type { MailSender } from './connectors/mail.ts'
-import { openKyc, kycReasons, type Kyc, type KycNews, type KycOutboxKind } from './kyc/index.ts'
+import {
+  CALLBACK_PATH,
+  kycReasons,
+  openKyc,
+  type CheckRules,
+  type Kyc,
+  type KycNews,
+  type KycOutboxKind,
+  type PursueDeps,
+} from './kyc/index.ts'
+import type { IdentityCheck } from './connectors/identity-check.ts'
 import { openSmtp } from './connectors/mail/index.ts'
+import { openSmileIdV1 } from './connectors/smile-id/index.ts'
 import { openAfricasTalking, openOrangeSms } from './connectors/sms/index.ts'
 import { notify } from './notifications/index.ts'
 import type { PurposeHandler } from './payments/index.ts'
 import type { Config } from './platform/config.ts'
+import type { Ctx } from './platform/context.ts'
 import { sql, type Tx } from './platform/db.ts'
 import { readKeyRing } from './platform/crypto/key-ring.ts'
 import { Refusal, unreachable } from './platform/errors.ts'
@@ -68,14 +80,37 @@ export const filesOf = (config: Config): FileStore => openFolderStore(join(confi
 /** The proof of identities, as this process has it. */
 export const kycOf = (
   { config, secret_key }: Pick<AppOptions, 'config' | 'secret_key'>,
-  files: FileStore,
+  { files, has_provider }: Pick<Kyc, 'files' | 'has_provider'>,
 ): Kyc =>
   openKyc({
+    secret_key,
     ring: readKeyRing(config.FIELD_ENCRYPTION_KEY ?? secret_key),
     files,
     spool_folder: spoolFolder(config),
-    has_provider: false,
+    has_provider,
   })
+
+/** A look hands over images, which takes its time; then somebody else may look. */
+const CLAIM_S = 300
+
+/** When the provider of identity checks is asked, from the configuration. */
+const checkRules = (config: Config): CheckRules => ({
+  query_delays_s: config.KYC_QUERY_DELAYS_S,
+  not_found_after_s: config.KYC_NOT_FOUND_AFTER_S,
+  retry_delays_s: config.KYC_RETRY_DELAYS_S,
+  review_after_s: config.KYC_REVIEW_AFTER_S,
+  claim_s: CLAIM_S,
+})
+
+/** What the worker needs to look at checks. The sandbox's own address is the machine's. */
+export function pursuingOf(
+  { config, db, log }: Ctx,
+  { kyc, provider }: Pick<PursueDeps, 'kyc' | 'provider'>,
+): PursueDeps {
+  const base = (config.PUBLIC_URL ?? `http://127.0.0.1:${config.PORT}`).replace(/\/$/, '')
+  const [callback_url, policy_url] = [base + CALLBACK_PATH, `${base}/api/auth/kyc/consent`]
+  return { db, log, kyc, provider, callback_url, policy_url, rules: checkRules(config) }
+}
 
 /** Tells a person what became of his file, in his language, wherever he can be reached. */
 export async function tellKycNews(tx: Tx, { kind, person_id, reason }: KycNews): Promise<void> {
@@ -180,4 +215,34 @@ export function openMail({
     from: { address: config.MAIL_FROM ?? 'cauri@localhost', name: config.MAIL_FROM_NAME },
     timeout_ms: config.SMTP_TIMEOUT_S * 1_000,
   })
+}
+
+const SMILE_ID_URL = 'https://api.smileidentity.com'
+const SMILE_ID_SANDBOX_URL = 'https://testapi.smileidentity.com'
+/** What the simulated Smile ID takes. */
+const SIMULATED_PARTNER = '1234'
+
+/**
+ * Who checks identities, by the same rule. In production Smile ID's own sandbox where the configuration says so: other hosts and
+ * other keys, and nothing that it says is about a real person.
+ */
+export function openIdentityCheck(
+  { config, simulator_url }: Pick<AppOptions, 'config' | 'simulator_url'>,
+  outbound: Outbound,
+): IdentityCheck | undefined {
+  const options = { timeout_ms: config.SMILE_ID_TIMEOUT_S * 1_000, outbound }
+  const open = openSmileIdV1
+  if (config.CAURI_MODE === 'sandbox')
+    return simulator_url === undefined
+      ? undefined
+      : open({
+          ...options,
+          url: `${simulator_url}/smile-id`,
+          partner_id: SIMULATED_PARTNER,
+          api_key: SANDBOX,
+        })
+  const { SMILE_ID_PARTNER_ID: partner_id, SMILE_ID_API_KEY: api_key } = config
+  if (partner_id === undefined || api_key === undefined) return undefined
+  const url = config.SMILE_ID_SANDBOX ? SMILE_ID_SANDBOX_URL : SMILE_ID_URL
+  return open({ ...options, url, partner_id, api_key })
 }

@@ -4,7 +4,7 @@ import { openSealer, openSigningKey, record } from './audit/index.ts'
 import { sweepSpool } from './bulk/index.ts'
 import { openMojaloop } from './connectors/index.ts'
 import { beginReset, cleanThrottles, type Identifier } from './identity/index.ts'
-import type { KycNews } from './kyc/index.ts'
+import { expireProofs, pursueCheck, sweepChecks, type KycNews, type PursueDeps } from './kyc/index.ts'
 import { runCheck } from './integrity/index.ts'
 import { countWaiting, sendMessage, sweepNotifications, type Sending } from './notifications/index.ts'
 import { openDriver, type ConnectionSettings, type Driver } from './payments/index.ts'
@@ -17,10 +17,14 @@ import { openOutbound, type Outbound } from './platform/outbound.ts'
 import * as outbox from './platform/outbox.ts'
 import { deliver, newDelivery, type Delivery } from './webhooks/index.ts'
 import {
+  filesOf,
   identityOf,
+  kycOf,
   MOJALOOP,
+  openIdentityCheck,
   openMail,
   openSms,
+  pursuingOf,
   purposeHandlers,
   spoolFolder,
   tellKycNews,
@@ -32,6 +36,8 @@ const queues = {
   'webhook.deliver': { retries: 12, retry_delay_s: 5, expire_s: 60 },
   // Twelve tries in some three hours; a code is given up as soon as it has expired.
   'notification.send': { retries: 12, retry_delay_s: 2, expire_s: 120 },
+  // The row says when to look; a job that fails is found by the sweep.
+  'kyc.check': { retries: 0, expire_s: 300 },
   'ledger.check': { retries: 0, expire_s: 3_600 },
   housekeeping: { retries: 2, expire_s: 600 },
 } as const satisfies Record<string, QueueRules>
@@ -59,6 +65,11 @@ export async function openWorker(
     batch: 1, // else the time limit of a job would count those before it
     poll_s: 2, // a wake-up that came while all were busy is lost, and somebody waits for his code
   })
+  const pursuing = openPursuing(ctx, options, outbound, atStop)
+  await jobs.work<CheckDue>('kyc.check', (job) => pursueCheck(pursuing, job.data.check_id), {
+    batch: 1,
+    concurrency: 2,
+  })
   await jobs.work('ledger.check', () => checkHourly(ctx))
   await jobs.work('housekeeping', () => keepHouse(ctx))
   await jobs.schedule('ledger.check', '17 * * * *')
@@ -68,7 +79,9 @@ export async function openWorker(
     'bulk.finished': (tx, row) => announceFinished(tx, row, jobs),
     'identity.reset_asked': (tx, row) => beginReset(tx, identity, row.payload as Identifier),
     'kyc.news': (tx, row) => tellKycNews(tx, row.payload as KycNews),
-    'kyc.check': () => Promise.resolve(),
+    'kyc.check': async (tx, row) => {
+      await jobs.send(tx, 'kyc.check', row.payload as CheckDue)
+    },
     notification: async (tx, row) => {
       await jobs.send(tx, 'notification.send', row.payload as Sending)
     },
@@ -82,6 +95,8 @@ export async function openWorker(
     former_keys: config.AUDIT_FORMER_KEYS ?? [],
   })
   atStop(() => sealer.close())
+  const looking = outbox.runOutbox(() => lookAfterProofs(pursuing), log, config.KYC_SWEEP_S * 1_000)
+  atStop(() => looking.close())
   if (options.adapter_url === undefined) return undefined
 
   const mojaloop = openMojaloopDriver(ctx, outbound, options.adapter_url)
@@ -89,6 +104,26 @@ export async function openWorker(
   atStop(() => mojaloop.driver.stop(7_000))
   mojaloop.driver.start()
   return mojaloop.driver
+}
+
+type CheckDue = { readonly check_id: string }
+
+function openPursuing(
+  ctx: Ctx,
+  options: AppOptions,
+  outbound: Outbound,
+  atStop: (close: () => Promise<unknown>) => void,
+): PursueDeps {
+  const files = filesOf(ctx.config)
+  atStop(async () => files.close())
+  const provider = openIdentityCheck(options, outbound)
+  return pursuingOf(ctx, { kyc: kycOf(options, { files, has_provider: provider !== undefined }), provider })
+}
+
+/** What is due is looked at, and what is over ends: nothing of it depends on a job. */
+async function lookAfterProofs(pursuing: PursueDeps): Promise<void> {
+  await sweepChecks(pursuing)
+  await expireProofs(pursuing.db)
 }
 
 /** A missing provider is worth a word only when somebody waits for a message. */

@@ -3,7 +3,8 @@ export const checkStates = ['PREPARED', 'UNCERTAIN', 'SUBMITTED', 'DECIDED', 'GI
 export type CheckState = (typeof checkStates)[number]
 
 /**
- * BEGUN: it is about to be handed over, which is committed before the call. ACCEPTED, REFUSED, UNKNOWN: what came of that. PENDING,
+ * BEGUN: it is about to be handed over, which is committed before the call. ACCEPTED, REFUSED, UNSENT (surely not taken, and may be
+ * later), UNKNOWN: what came of that. PENDING,
  * PROVISIONAL, NOT_FOUND_YET, NOT_FOUND, DECIDED: what the provider says when asked; NOT_FOUND only after its own delay, twice.
  * TOO_OLD: nobody will know any more. DROPPED: the person it is about asked to be forgotten.
  */
@@ -11,6 +12,7 @@ export const checkEvents = [
   'BEGUN',
   'ACCEPTED',
   'REFUSED',
+  'UNSENT',
   'UNKNOWN',
   'PENDING',
   'PROVISIONAL',
@@ -26,10 +28,11 @@ export type CheckEvent = (typeof checkEvents)[number]
 export const checkTransitions: Readonly<
   Record<CheckState, Readonly<Partial<Record<CheckEvent, CheckState>>>>
 > = {
-  PREPARED: { BEGUN: 'UNCERTAIN', DROPPED: 'GIVEN_UP' },
+  PREPARED: { BEGUN: 'UNCERTAIN', TOO_OLD: 'GIVEN_UP', DROPPED: 'GIVEN_UP' },
   UNCERTAIN: {
     ACCEPTED: 'SUBMITTED',
     REFUSED: 'GIVEN_UP',
+    UNSENT: 'PREPARED',
     UNKNOWN: 'UNCERTAIN',
     PENDING: 'SUBMITTED',
     PROVISIONAL: 'SUBMITTED',

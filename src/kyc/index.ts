@@ -6,5 +6,9 @@
  */
 export { openKyc, KYC_RULES, type Kyc, type KycOptions, type KycRules } from './kyc.ts'
 export { kycRoutes } from './routes.ts'
+export { CALLBACK_PATH, type CallbackDeps } from './routes/callback.ts'
+export { pursueCheck, sweepChecks } from './pursue.ts'
+export type { CheckRules, PursueDeps } from './look.ts'
+export { expireProofs } from './expire.ts'
 export type { KycNews, KycOutboxKind } from './news.ts'
 export { kycReasons, type KycReason } from './reasons.ts'

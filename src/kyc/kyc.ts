@@ -1,4 +1,5 @@
-import type { KeyRing } from '../platform/crypto/key-ring.ts'
+import { createHmac } from 'node:crypto'
+import { deriveKey, type KeyRing } from '../platform/crypto/key-ring.ts'
 import type { FileStore } from '../platform/files.ts'
 import { openTurns, type Turns } from '../platform/turns.ts'
 
@@ -39,14 +40,23 @@ export type Kyc = {
   readonly has_provider: boolean
   readonly rules: KycRules
   readonly decoding: Turns
+  /** The person as the provider knows him: the same for each of his jobs, and nothing that can be counted or traced. */
+  readonly providerUser: (person_id: bigint) => string
 }
 
 export type KycOptions = Pick<Kyc, 'ring' | 'files' | 'spool_folder' | 'has_provider'> & {
+  /** SECRET_KEY: keys the names under which the provider knows people. */
+  readonly secret_key: string
   readonly rules?: Partial<KycRules>
 }
 
-export const openKyc = ({ rules, ...options }: KycOptions): Kyc => ({
-  ...options,
-  rules: { ...KYC_RULES, ...rules },
-  decoding: openTurns(DECODINGS_AT_ONCE),
-})
+export function openKyc({ rules, secret_key, ...options }: KycOptions): Kyc {
+  const names = deriveKey(secret_key, 'cauri kyc provider users')
+  return {
+    ...options,
+    rules: { ...KYC_RULES, ...rules },
+    decoding: openTurns(DECODINGS_AT_ONCE),
+    providerUser: (person_id) =>
+      `u-${createHmac('sha256', names).update(String(person_id)).digest('hex').slice(0, 32)}`,
+  }
+}

@@ -4,6 +4,7 @@ import type { Db, Tx } from '../platform/db.ts'
 import { Refusal } from '../platform/errors.ts'
 import { decide } from './decide.ts'
 import type { Kyc } from './kyc.ts'
+import { endOfProof } from './proof.ts'
 import { putCase, readCase } from './sql/cases.ts'
 import { hasDocument } from './sql/documents.ts'
 
@@ -66,12 +67,3 @@ const nothingSent = (): Refusal =>
       fr: 'La personne n’a envoyé aucune pièce. Si vous en avez vu une vous-même, dites-le dans « reason ».',
     },
   })
-
-/** Until when a proof is good: so many years, or to the last day of the document where that comes first. */
-export function endOfProof(now: Date, years: number, document_expires_on: string | null): Date {
-  const most = new Date(now)
-  most.setUTCFullYear(most.getUTCFullYear() + years)
-  if (document_expires_on === null) return most
-  const last = new Date(`${document_expires_on}T23:59:59.999Z`)
-  return last > now && last < most ? last : most
-}

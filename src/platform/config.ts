@@ -1,9 +1,10 @@
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
-import { count, isNetwork, list, port, seconds, secondsList, yes } from './config-values.ts'
+import { count, isNetwork, list, port, seconds, secondsList, yes, yesOrTrue } from './config-values.ts'
 import { readCrashPoint } from './crash-point.ts'
-import { filesSettings, isKeyRing, missingForFiles } from './settings/files.ts'
+import { fieldEncryptionKey, filesSettings, missingForFiles } from './settings/files.ts'
+import { kycSettings } from './settings/kyc.ts'
 
 /** Every environment name that Cauri reads, with its default and its meaning (docs/reference/config.md is made of it). */
 export const schema = z.object({
@@ -48,17 +49,7 @@ export const schema = z.object({
     .optional()
     .describe('address under which the world reaches the API; required in production'),
   SECRET_KEY: z.string().min(32).optional().describe('signs what Cauri sends; required in production'),
-  FIELD_ENCRYPTION_KEY: z
-    .string()
-    .min(32)
-    .refine(
-      isKeyRing,
-      'one secret of 32 characters or more, or a list id:secret,id:secret with different numbers',
-    )
-    .optional()
-    .describe(
-      'encrypts documents and sensitive columns; required in production. A list id:secret,id:secret where the first seals and all open: put a new key in front, run cauri kyc rotate-keys, then take the old one away',
-    ),
+  FIELD_ENCRYPTION_KEY: fieldEncryptionKey,
   AUDIT_SIGNING_KEY: z
     .string()
     .regex(/^[A-Za-z0-9+/]{43}=$/, '32 bytes in base64, as openssl rand -base64 32 makes them')
@@ -160,6 +151,27 @@ export const schema = z.object({
   MAIL_FROM: z.email().optional().describe('sender’s address of mail; required with SMTP_URL in production'),
   MAIL_FROM_NAME: z.string().max(60).default('Cauri').describe('sender’s name of mail'),
   ...filesSettings,
+  ...kycSettings,
+  SMILE_ID_PARTNER_ID: z
+    .string()
+    .regex(/^\d{1,10}$/, 'digits, as Smile ID’s portal shows them')
+    .optional()
+    .describe(
+      'account at Smile ID, which checks identities; without it production asks nobody, and people decide. The sandbox always asks its simulator',
+    ),
+  SMILE_ID_API_KEY: z.string().min(1).optional().describe('its API key'),
+  SMILE_ID_SANDBOX: yesOrTrue
+    .default(false)
+    .describe(
+      'yes: production asks Smile ID’s own sandbox, where a made-up name is enough to pass: for trials only',
+    ),
+  SMILE_ID_VERSION: z
+    .enum(['v1', 'v3'])
+    .default('v1')
+    .describe('version of Smile ID’s API; v3 takes no check without six to eight liveness images'),
+  SMILE_ID_TIMEOUT_S: seconds
+    .default(60)
+    .describe('longest wait for one answer of Smile ID, the sending of the images included'),
   LEASE_S: seconds
     .default(15)
     .describe(
@@ -258,6 +270,11 @@ function missingInProduction(settings: Settings): string[] {
       faults.push(`${name}: required by SMS_PROVIDER=${settings.SMS_PROVIDER}`)
   if (settings.SMTP_URL !== undefined && settings.MAIL_FROM === undefined)
     faults.push('MAIL_FROM: required by SMTP_URL')
+  const [partner, key] = [settings.SMILE_ID_PARTNER_ID, settings.SMILE_ID_API_KEY]
+  if (partner !== undefined && key === undefined)
+    faults.push('SMILE_ID_API_KEY: required by SMILE_ID_PARTNER_ID')
+  if (partner === undefined && key !== undefined)
+    faults.push('SMILE_ID_PARTNER_ID: required by SMILE_ID_API_KEY')
   return faults
 }
 

@@ -14,6 +14,8 @@ export type CheckRow = {
   readonly attempt: number
   readonly provider: string | null
   readonly provider_job: string | null
+  /** As a callback named it. */
+  readonly hinted_job: string | null
   readonly asked: number
   readonly not_found: number
   readonly begun_at: Date | null
@@ -38,19 +40,19 @@ export const insertCheck = (tx: Tx, one: NewCheck): Promise<number> =>
 
 export const findCheck = (db: Reader, id: string): Promise<CheckRow | undefined> =>
   db.maybeOne(sql`
-    select id, person_id, state, country, id_type, consent_id, document_ids, replaces, attempt, provider, provider_job,
+    select id, person_id, state, country, id_type, consent_id, document_ids, replaces, attempt, provider, provider_job, hinted_job,
       asked, not_found, begun_at, created_at, ended_at, outcome, reason, because
     from kyc_checks where id = ${id}`)
 
 export const lockCheck = (tx: Tx, id: string): Promise<CheckRow | undefined> =>
   tx.maybeOne(sql`
-    select id, person_id, state, country, id_type, consent_id, document_ids, replaces, attempt, provider, provider_job,
+    select id, person_id, state, country, id_type, consent_id, document_ids, replaces, attempt, provider, provider_job, hinted_job,
       asked, not_found, begun_at, created_at, ended_at, outcome, reason, because
     from kyc_checks where id = ${id} for update`)
 
 export const listChecks = (db: Reader, person_id: bigint): Promise<CheckRow[]> =>
   db.many(sql`
-    select id, person_id, state, country, id_type, consent_id, document_ids, replaces, attempt, provider, provider_job,
+    select id, person_id, state, country, id_type, consent_id, document_ids, replaces, attempt, provider, provider_job, hinted_job,
       asked, not_found, begun_at, created_at, ended_at, outcome, reason, because
     from kyc_checks where person_id = ${person_id} order by created_at, id`)
 
@@ -77,17 +79,17 @@ export const claimCheck = (
       state = case c.state when 'PREPARED' then 'UNCERTAIN' else c.state end,
       provider = coalesce(c.provider, ${provider}),
       begun_at = coalesce(c.begun_at, cauri_now()),
-      asked = c.asked + case c.state when 'PREPARED' then 0 else 1 end,
+      asked = c.asked + 1,
       next_at = cauri_now() + ${`${claim_s} seconds`}::interval
     from (
       select id, state from kyc_checks where id = ${id} and ended_at is null and next_at <= cauri_now() for update
     ) b
     where c.id = b.id
     returning c.id, c.person_id, c.state, c.country, c.id_type, c.consent_id, c.document_ids, c.replaces, c.attempt,
-      c.provider, c.provider_job, c.asked, c.not_found, c.begun_at, c.created_at, c.ended_at, c.outcome, c.reason,
+      c.provider, c.provider_job, c.hinted_job, c.asked, c.not_found, c.begun_at, c.created_at, c.ended_at, c.outcome, c.reason,
       c.because, b.state as was`)
 
-/** Still open: in which state, and when somebody looks again. */
+/** Still open: in which state, and when somebody looks again. What surely was not taken has not begun. */
 export const waitOn = (
   tx: Tx,
   id: string,
@@ -100,7 +102,9 @@ export const waitOn = (
 ): Promise<number> =>
   tx.run(sql`
     update kyc_checks set state = ${to.state}, provider_job = coalesce(${to.provider_job}, provider_job),
-      not_found = ${to.not_found}, next_at = cauri_now() + ${`${to.after_s} seconds`}::interval
+      not_found = ${to.not_found}, next_at = cauri_now() + ${`${to.after_s} seconds`}::interval,
+      begun_at = case when ${to.state}::text = 'PREPARED' then null else begun_at end,
+      provider = case when ${to.state}::text = 'PREPARED' then null else provider end
     where id = ${id}`)
 
 export const giveUp = (tx: Tx, id: string, because: string): Promise<number> =>
@@ -130,8 +134,13 @@ export const decideCheck = (
     where id = ${id}`)
 
 /** A callback names the job: the next look comes forward, at most once per `every_s`. */
-export const bringForward = async (tx: Tx, id: string, every_s: number): Promise<boolean> =>
+export const bringForward = async (
+  tx: Tx,
+  { job_id, provider_job }: { readonly job_id: string; readonly provider_job: string | null },
+  every_s: number,
+): Promise<boolean> =>
   (await tx.run(sql`
-    update kyc_checks set next_at = least(next_at, cauri_now()), hinted_at = cauri_now()
-    where id = ${id} and state in ('UNCERTAIN', 'SUBMITTED')
+    update kyc_checks set next_at = least(next_at, cauri_now()), hinted_at = cauri_now(),
+      hinted_job = coalesce(left(${provider_job}, 200), hinted_job)
+    where id = ${job_id} and state in ('UNCERTAIN', 'SUBMITTED')
       and (hinted_at is null or hinted_at <= cauri_now() - ${`${every_s} seconds`}::interval)`)) === 1

@@ -2,6 +2,27 @@ import { z } from 'zod'
 import { seconds, yes } from '../config-values.ts'
 import { readKeyRing } from '../crypto/key-ring.ts'
 
+/** Whether the keys of FIELD_ENCRYPTION_KEY can be read. */
+function isKeyRing(text: string): boolean {
+  try {
+    return readKeyRing(text).all.length > 0
+  } catch {
+    return false // its sentence stands in the schema
+  }
+}
+
+export const fieldEncryptionKey = z
+  .string()
+  .min(32)
+  .refine(
+    isKeyRing,
+    'one secret of 32 characters or more, or a list id:secret,id:secret with different numbers',
+  )
+  .optional()
+  .describe(
+    'encrypts documents and sensitive columns; required in production. A list id:secret,id:secret where the first seals and all open: put a new key in front, run cauri kyc rotate-keys, then take the old one away',
+  )
+
 /** Where documents lie. */
 export const filesSettings = {
   FILES_STORE: z
@@ -32,13 +53,4 @@ export function missingForFiles(settings: FilesSettings): string[] {
   return needed
     .filter((name) => settings[name] === undefined)
     .map((name) => `${name}: required by FILES_STORE=s3`)
-}
-
-/** Whether the keys of FIELD_ENCRYPTION_KEY can be read. */
-export function isKeyRing(text: string): boolean {
-  try {
-    return readKeyRing(text).all.length > 0
-  } catch {
-    return false // its sentence stands in the schema
-  }
 }

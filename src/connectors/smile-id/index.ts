@@ -1,0 +1,2 @@
+export { openSmileIdV1 } from './v1.ts'
+export type { SmileIdOptions } from './v1.ts'
