@@ -4,9 +4,22 @@ import { openSealer, openSigningKey, record } from './audit/index.ts'
 import { sweepSpool } from './bulk/index.ts'
 import { openMojaloop } from './connectors/index.ts'
 import { beginReset, cleanThrottles, type Identifier } from './identity/index.ts'
-import { expireProofs, pursueCheck, sweepChecks, type KycNews, type PursueDeps } from './kyc/index.ts'
+import {
+  expireProofs,
+  keepDocuments,
+  pursueCheck,
+  sweepChecks,
+  type KycNews,
+  type PursueDeps,
+} from './kyc/index.ts'
 import { runCheck } from './integrity/index.ts'
-import { countWaiting, sendMessage, sweepNotifications, type Sending } from './notifications/index.ts'
+import {
+  countWaiting,
+  forgetPerson,
+  sendMessage,
+  sweepNotifications,
+  type Sending,
+} from './notifications/index.ts'
 import { openDriver, type ConnectionSettings, type Driver } from './payments/index.ts'
 import type { Config } from './platform/config.ts'
 import type { Ctx } from './platform/context.ts'
@@ -15,6 +28,7 @@ import { cleanIdempotency } from './platform/http/idempotency.ts'
 import { openJobs, type Jobs, type QueueRules } from './platform/jobs.ts'
 import { openOutbound, type Outbound } from './platform/outbound.ts'
 import * as outbox from './platform/outbox.ts'
+import { sweepSealedSpool } from './platform/sealed-spool.ts'
 import { deliver, newDelivery, type Delivery } from './webhooks/index.ts'
 import {
   filesOf,
@@ -71,7 +85,7 @@ export async function openWorker(
     concurrency: 2,
   })
   await jobs.work('ledger.check', () => checkHourly(ctx))
-  await jobs.work('housekeeping', () => keepHouse(ctx))
+  await jobs.work('housekeeping', () => keepHouse(ctx, pursuing))
   await jobs.schedule('ledger.check', '17 * * * *')
   await jobs.schedule('housekeeping', '41 3 * * *')
   const identity = identityOf(options)
@@ -79,6 +93,7 @@ export async function openWorker(
     'bulk.finished': (tx, row) => announceFinished(tx, row, jobs),
     'identity.reset_asked': (tx, row) => beginReset(tx, identity, row.payload as Identifier),
     'kyc.news': (tx, row) => tellKycNews(tx, row.payload as KycNews),
+    'kyc.erased': (tx, row) => forgetPerson(tx, BigInt((row.payload as { person_id: string }).person_id)),
     'kyc.check': async (tx, row) => {
       await jobs.send(tx, 'kyc.check', row.payload as CheckDue)
     },
@@ -210,10 +225,12 @@ async function checkHourly({ db, log, config }: Ctx): Promise<void> {
   })
 }
 
-async function keepHouse({ db, config, log }: Ctx): Promise<void> {
+async function keepHouse({ db, config, log }: Ctx, { kyc }: PursueDeps): Promise<void> {
   const keys = await cleanIdempotency(db)
   const uploads = await sweepSpool(spoolFolder(config), 86_400_000)
   const throttles = await cleanThrottles(db)
   const messages = await sweepNotifications(db)
-  log.info({ keys, uploads, throttles, messages }, 'housekeeping done')
+  const waiting = await sweepSealedSpool(spoolFolder(config), 86_400_000)
+  const documents = await keepDocuments(db, kyc)
+  log.info({ keys, uploads, throttles, messages, waiting, documents }, 'housekeeping done')
 }

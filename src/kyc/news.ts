@@ -9,7 +9,7 @@ export type KycNews = {
   readonly reason: KycReason | null
 }
 
-export type KycOutboxKind = 'kyc.news' | 'kyc.check'
+export type KycOutboxKind = 'kyc.news' | 'kyc.check' | 'kyc.erased'
 
 export const tellPerson = (tx: Tx, person_id: bigint, news: Omit<KycNews, 'person_id'>): Promise<void> =>
   outbox.add<KycOutboxKind>(tx, 'kyc.news', `person:${person_id}`, { ...news, person_id: String(person_id) })
