@@ -28,9 +28,10 @@ import type { PurposeHandler } from './payments/index.ts'
 import type { Config } from './platform/config.ts'
 import type { Ctx } from './platform/context.ts'
 import { sql, type Tx } from './platform/db.ts'
-import { readKeyRing } from './platform/crypto/key-ring.ts'
+import { keyRingOf } from './platform/crypto/key-ring.ts'
 import { Refusal, unreachable } from './platform/errors.ts'
 import { openFolderStore, type FileStore } from './platform/files.ts'
+import { openS3Store } from './platform/files/s3.ts'
 import type { Log } from './platform/log.ts'
 import type { Outbound } from './platform/outbound.ts'
 import * as outbox from './platform/outbox.ts'
@@ -75,7 +76,18 @@ export const identityOf = ({
   })
 
 /** Where documents lie. */
-export const filesOf = (config: Config): FileStore => openFolderStore(join(config.home, 'files'))
+export function filesOf(config: Config): FileStore {
+  if (config.FILES_STORE === 'folder') return openFolderStore(join(config.home, 'files'))
+  return openS3Store({
+    endpoint: config.FILES_S3_ENDPOINT,
+    region: config.FILES_S3_REGION,
+    bucket: config.FILES_S3_BUCKET ?? '',
+    access_key: config.FILES_S3_ACCESS_KEY ?? '',
+    secret_key: config.FILES_S3_SECRET_KEY ?? '',
+    path_style: config.FILES_S3_PATH_STYLE,
+    timeout_ms: config.FILES_S3_TIMEOUT_S * 1_000,
+  })
+}
 
 /** The proof of identities, as this process has it. */
 export const kycOf = (
@@ -84,7 +96,7 @@ export const kycOf = (
 ): Kyc =>
   openKyc({
     secret_key,
-    ring: readKeyRing(config.FIELD_ENCRYPTION_KEY ?? secret_key),
+    ring: keyRingOf(config.FIELD_ENCRYPTION_KEY, secret_key),
     files,
     spool_folder: spoolFolder(config),
     has_provider,

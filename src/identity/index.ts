@@ -14,6 +14,7 @@ export { openIdentity, type CodeMessage, type Identifier, type Identity, type Se
 export { kycStates, personName, personRoles, type KycStatus, type Person, type PersonRole } from './person.ts'
 export { type Cost as PasswordCost } from './password/hash.ts'
 export { attest, createPerson, type Attested } from './register.ts'
+export { resealSecondFactors } from './reseal.ts'
 export { erasePerson, exportPerson, type PersonExport } from './privacy.ts'
 export { listKycExpired, lockKycFacts, readKycFacts, type KycFacts } from './kyc.ts'
 export { findPerson, findPersonByPhone } from './sql/people.ts'

@@ -30,6 +30,13 @@ export function readKeyRing(text: string): KeyRing {
   return { newest, all, find: (id) => all.find((key) => key.id === id) }
 }
 
+/** The keys of FIELD_ENCRYPTION_KEY; where there is none, SECRET_KEY as it stands is the key 1. */
+export function keyRingOf(field_key: string | undefined, secret_key: string): KeyRing {
+  if (field_key !== undefined) return readKeyRing(field_key)
+  const newest = { id: '1', secret: secret_key }
+  return { newest, all: [newest], find: (id) => (id === '1' ? newest : undefined) }
+}
+
 /** A key for one use, of a secret of any length (HKDF-SHA256, RFC 5869); `use` names it and keeps it apart from others. */
 export const deriveKey = (secret: string | Buffer, use: string): Buffer =>
   Buffer.from(hkdfSync('sha256', secret, '', use, 32))
