@@ -8,6 +8,8 @@ import {
   type Progress,
 } from './bulk/index.ts'
 import { assertCredentials, authorize, identityRoutes, type Identity } from './identity/index.ts'
+import type { IdentityCheck } from './connectors/identity-check.ts'
+import { kycRoutes, type Kyc } from './kyc/index.ts'
 import { integrityRoutes, readIntegrity, type IntegrityFigures } from './integrity/index.ts'
 import {
   accountRoutes,
@@ -37,8 +39,11 @@ import { simulatorProxy } from './simulators/proxy.ts'
 import { openWorker } from './worker.ts'
 import {
   DEMO_ORGANIZATION,
+  filesOf,
   identityOf,
+  kycOf,
   MOJALOOP,
+  openIdentityCheck,
   purposeHandlers,
   spoolFolder,
   type AppOptions,
@@ -127,8 +132,11 @@ async function openApi(
   ]
   const { simulator_url } = options
   const identity = identityOf(options)
+  const files = filesOf(config)
+  const provider = openIdentityCheck(options, outbound)
+  const kyc = kycOf(options, { files, has_provider: provider !== undefined })
   const routes: Route[] = [
-    ...apiRoutes(ctx, { watch, own_origins, wake, pressure, identity }),
+    ...apiRoutes(ctx, { watch, own_origins, wake, pressure, identity, kyc, provider }),
     ...(simulator_url === undefined ? [] : simulatorProxy(outbound.pool(simulator_url))),
   ]
   const server = await buildServer({
@@ -151,6 +159,7 @@ async function openApi(
       watch.close()
       await notifications.close()
       await outbound.close()
+      files.close()
     },
   }
 }
@@ -207,6 +216,11 @@ export async function describeApi(): Promise<object> {
       wake: () => undefined,
       pressure: noPressure,
       identity: identityOf({ config, secret_key: 'documents need no secret' }),
+      kyc: kycOf(
+        { config, secret_key: 'documents need no secret' },
+        { files: filesOf(config), has_provider: false },
+      ),
+      provider: undefined,
     },
   )
   const server = await buildServer({
@@ -221,10 +235,15 @@ export async function describeApi(): Promise<object> {
   return document
 }
 
-type Live = Pick<BulkDeps, 'watch' | 'own_origins' | 'wake' | 'pressure'> & { readonly identity: Identity }
+type Live = Pick<BulkDeps, 'watch' | 'own_origins' | 'wake' | 'pressure'> & {
+  readonly identity: Identity
+  readonly kyc: Kyc
+  readonly provider: IdentityCheck | undefined
+}
 
-const apiRoutes = ({ config }: Ctx, { identity, ...live }: Live): readonly Route[] => [
+const apiRoutes = ({ config }: Ctx, { identity, kyc, provider, ...live }: Live): readonly Route[] => [
   ...identityRoutes(identity),
+  ...kycRoutes(kyc, { provider, hint_every_s: config.KYC_HINT_EVERY_S }),
   ...bulkRoutes({
     ...live,
     connection: { id: MOJALOOP, fee_cap: config.MOJALOOP_FEE_CAP },

@@ -1,8 +1,24 @@
 import { join } from 'node:path'
 import { onSettled } from './bulk/index.ts'
-import { openIdentity, type Identity, type PasswordCost, type SendCode } from './identity/index.ts'
+import {
+  findPerson,
+  openIdentity,
+  type Identity,
+  type PasswordCost,
+  type SendCode,
+} from './identity/index.ts'
 import type { SmsProvider } from './connectors/sms.ts'
 import type { MailSender } from './connectors/mail.ts'
+import {
+  CALLBACK_PATH,
+  kycReasons,
+  openKyc,
+  type CheckRules,
+  type Kyc,
+  type KycNews,
+  type KycOutboxKind,
+  type PursueDeps,
+} from './kyc/index.ts'
 import type { IdentityCheck } from './connectors/identity-check.ts'
 import { openSmtp } from './connectors/mail/index.ts'
 import { openSmileIdV1, openSmileIdV3 } from './connectors/smile-id/index.ts'
@@ -10,8 +26,12 @@ import { openAfricasTalking, openOrangeSms } from './connectors/sms/index.ts'
 import { notify } from './notifications/index.ts'
 import type { PurposeHandler } from './payments/index.ts'
 import type { Config } from './platform/config.ts'
-import { sql } from './platform/db.ts'
-import { Refusal } from './platform/errors.ts'
+import type { Ctx } from './platform/context.ts'
+import { sql, type Tx } from './platform/db.ts'
+import { keyRingOf } from './platform/crypto/key-ring.ts'
+import { Refusal, unreachable } from './platform/errors.ts'
+import { openFolderStore, type FileStore } from './platform/files.ts'
+import { openS3Store } from './platform/files/s3.ts'
 import type { Log } from './platform/log.ts'
 import type { Outbound } from './platform/outbound.ts'
 import * as outbox from './platform/outbox.ts'
@@ -38,7 +58,7 @@ export type AppOptions = {
 export const spoolFolder = (config: Config): string => join(config.home, 'uploads')
 
 /** What others are told, and by whom: a new kind without a handler does not compile. */
-export type OutboxKind = 'bulk.finished' | 'identity.reset_asked' | 'notification'
+export type OutboxKind = 'bulk.finished' | 'identity.reset_asked' | 'notification' | KycOutboxKind
 
 /** People and sign-in, as this process has them: one for each process, for the hashes that it makes at once. */
 export const identityOf = ({
@@ -54,6 +74,76 @@ export const identityOf = ({
     sendCode: sendCodeBySms,
     askReset: (tx, account) => outbox.add<OutboxKind>(tx, 'identity.reset_asked', 'person:unknown', account),
   })
+
+/** Where documents lie. */
+export function filesOf(config: Config): FileStore {
+  if (config.FILES_STORE === 'folder') return openFolderStore(join(config.home, 'files'))
+  return openS3Store({
+    endpoint: config.FILES_S3_ENDPOINT,
+    region: config.FILES_S3_REGION,
+    bucket: config.FILES_S3_BUCKET ?? '',
+    access_key: config.FILES_S3_ACCESS_KEY ?? '',
+    secret_key: config.FILES_S3_SECRET_KEY ?? '',
+    path_style: config.FILES_S3_PATH_STYLE,
+    timeout_ms: config.FILES_S3_TIMEOUT_S * 1_000,
+  })
+}
+
+/** The proof of identities, as this process has it. */
+export const kycOf = (
+  { config, secret_key }: Pick<AppOptions, 'config' | 'secret_key'>,
+  { files, has_provider }: Pick<Kyc, 'files' | 'has_provider'>,
+): Kyc =>
+  openKyc({
+    secret_key,
+    ring: keyRingOf(config.FIELD_ENCRYPTION_KEY, secret_key),
+    files,
+    spool_folder: spoolFolder(config),
+    has_provider,
+  })
+
+/** A look hands over images, which takes its time; then somebody else may look. */
+const CLAIM_S = 300
+
+/** When the provider of identity checks is asked, from the configuration. */
+const checkRules = (config: Config): CheckRules => ({
+  query_delays_s: config.KYC_QUERY_DELAYS_S,
+  not_found_after_s: config.KYC_NOT_FOUND_AFTER_S,
+  retry_delays_s: config.KYC_RETRY_DELAYS_S,
+  review_after_s: config.KYC_REVIEW_AFTER_S,
+  claim_s: CLAIM_S,
+})
+
+/** What the worker needs to look at checks. The sandbox's own address is the machine's. */
+export function pursuingOf(
+  { config, db, log }: Ctx,
+  { kyc, provider }: Pick<PursueDeps, 'kyc' | 'provider'>,
+): PursueDeps {
+  const base = (config.PUBLIC_URL ?? `http://127.0.0.1:${config.PORT}`).replace(/\/$/, '')
+  const [callback_url, policy_url] = [base + CALLBACK_PATH, `${base}/api/auth/kyc/consent`]
+  return { db, log, kyc, provider, callback_url, policy_url, rules: checkRules(config) }
+}
+
+/** Tells a person what became of his file, in his language, wherever he can be reached. */
+export async function tellKycNews(tx: Tx, { kind, person_id, reason }: KycNews): Promise<void> {
+  const person = await findPerson(tx, BigInt(person_id))
+  if (person === undefined || !person.is_active) return
+  const { id, phone_number: phone, email, preferred_language: language } = person
+  const to = { person_id: id, phone, language, ...(email === null ? {} : { email }) }
+  const sentence = reason === null ? null : kycReasons[reason][language]
+  switch (kind) {
+    case 'kyc_verified':
+    case 'kyc_expired':
+      await notify(tx, to, { kind, news: {} })
+      return
+    case 'kyc_rejected':
+    case 'kyc_resubmit':
+      await notify(tx, to, { kind, news: { reason: sentence } })
+      return
+    default:
+      unreachable(kind)
+  }
+}
 
 const codeKinds = { VERIFY_PHONE: 'phone_code', RESET_PASSWORD: 'password_reset' } as const
 

@@ -17,6 +17,7 @@ const groups: Readonly<Record<string, () => Promise<Group>>> = {
   audit: async () => (await import('./audit.ts')).audit,
   jobs: async () => (await import('./jobs.ts')).jobs,
   sql: async () => (await import('./sql.ts')).sqlCommand,
+  kyc: async () => (await import('./kyc.ts')).kyc,
   webhooks: async () => (await import('./webhooks.ts')).webhooks,
 }
 

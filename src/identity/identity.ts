@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto'
+import { keyRingOf, type RingKey } from '../platform/crypto/key-ring.ts'
 import type { Tx } from '../platform/db.ts'
 import type { Language } from '../platform/http/language.ts'
 import { COST, openHasher, type Cost, type Hasher } from './password/hash.ts'
@@ -99,8 +100,10 @@ export type Identity = {
   readonly askReset: AskReset
   /** `iss` of access tokens. */
   readonly issuer: string
-  /** Seals the private keys of access tokens. */
+  /** Seals private keys of access tokens and secrets of second factors. */
   readonly sealing_key: Buffer
+  /** That one, and those that sealed before it. */
+  readonly opening_keys: readonly Buffer[]
   /** A keyed hash for one use: who reads the database alone cannot try values on it. */
   readonly digest: (use: string, text: string) => Buffer
 }
@@ -108,7 +111,7 @@ export type Identity = {
 export type IdentityOptions = {
   /** SECRET_KEY: keys the hashes of codes and of what is counted. */
   readonly secret_key: string
-  /** FIELD_ENCRYPTION_KEY: seals private keys; SECRET_KEY when absent. */
+  /** FIELD_ENCRYPTION_KEY, one key or a list: the first seals, all open; SECRET_KEY when absent. */
   readonly field_key?: string | undefined
   readonly public_url?: string | undefined
   readonly sendCode: SendCode
@@ -119,6 +122,8 @@ export type IdentityOptions = {
 }
 
 export function openIdentity(options: IdentityOptions): Identity {
+  const ring = keyRingOf(options.field_key, options.secret_key)
+  const sealingKey = ({ secret }: RingKey): Buffer => keyFor(secret, 'cauri identity signing keys')
   const digest_key = keyFor(options.secret_key, 'cauri identity digests')
   return {
     hasher: openHasher({ cost: options.password_cost ?? COST }),
@@ -126,7 +131,8 @@ export function openIdentity(options: IdentityOptions): Identity {
     sendCode: options.sendCode,
     askReset: options.askReset,
     issuer: options.public_url ?? 'urn:cauri:sandbox',
-    sealing_key: keyFor(options.field_key ?? options.secret_key, 'cauri identity signing keys'),
+    sealing_key: sealingKey(ring.newest),
+    opening_keys: ring.all.map(sealingKey),
     digest: (use, text) => createHmac('sha256', digest_key).update(`${use}\0${text}`).digest(),
   }
 }

@@ -53,6 +53,14 @@ export const matrix = {
   'second_factor.manage': { ...own, about: 'set up and remove his own second factor, and show it again' },
   'notifications.read': { ...own, about: 'read his own notifications' },
   'invitation.accept': { ...own, about: 'accept an invitation to an organisation' },
+  // the proof of his identity, and his data
+  'kyc.callback': { of: 'open', about: 'tell of a check’s end, signed by the provider, as a hint' },
+  'kyc.documents.write': { ...own, about: 'send the documents that prove who he is' },
+  'kyc.documents.read': { ...own, about: 'read his own documents; an administrator reads everybody’s' },
+  'kyc.status.read': { ...own, about: 'read where the proof of his identity stands, and his limits' },
+  'kyc.consent': { ...own, about: 'read what he agrees to, and agree' },
+  'privacy.export': { ...own, about: 'get a copy of his own data' },
+  'privacy.erase.request': { ...own, about: 'ask to be forgotten' },
   // an organisation's money
   'bulk.read': { ...reading, about: 'read batches, their lines and results, and follow them' },
   'bulk.create': {
@@ -162,6 +170,9 @@ export const matrix = {
   },
   'people.read': { ...admin, about: 'list people and read statistics about them' },
   'people.manage': { ...admin, step_up: true, about: 'make people, change their roles, disable them' },
+  'kyc.review': { ...admin, about: 'read the files that wait, and decide about the identity of others' },
+  'kyc.hold': { ...admin, about: 'forbid for a reason of law that anything of a person is erased' },
+  'privacy.erase.decide': { ...admin, about: 'decide about requests to be forgotten' },
   'audit.read': { ...admin, about: 'read and export the audit trail' },
   'settings.read': { ...admin, about: 'read how this installation is set up, without secrets' },
   'integrity.read': { ...admin, about: 'read what the last check of the invariants found' },

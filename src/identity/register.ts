@@ -4,10 +4,11 @@ import { Refusal } from '../platform/errors.ts'
 import { parsePhone } from '../platform/phone.ts'
 import { sendCode } from './code.ts'
 import type { Identity } from './identity.ts'
+import { setKycStatus } from './kyc.ts'
 import { assertGoodPassword } from './password/choose.ts'
 import { personName, type KycStatus, type Person } from './person.ts'
 import { openSession, type Tokens } from './session.ts'
-import { findPerson, insertPerson, setKycStatus, setPhoneVerified, type NewPerson } from './sql/people.ts'
+import { findPerson, insertPerson, setPhoneVerified, type NewPerson } from './sql/people.ts'
 import type { Device } from './sql/sessions.ts'
 import { countRegistration } from './throttle.ts'
 
@@ -61,18 +62,24 @@ export async function createPerson(
   return readPerson(tx, id)
 }
 
-/** What others find out about a person: `actor` says who. Nothing else changes them. */
-export async function attest(
-  tx: Tx,
-  actor: string,
-  found: { readonly person_id: bigint; readonly phone_verified?: true; readonly kyc_status?: KycStatus },
-): Promise<void> {
+/** What others find out about a person. */
+export type Attested = {
+  readonly person_id: bigint
+  readonly phone_verified?: true
+  readonly kyc_status?: KycStatus
+  /** Until when VERIFIED is good; none: it has no end. */
+  readonly kyc_expires_at?: Date
+}
+
+/** Writes what others found out: `actor` says who. Nothing else changes it. */
+export async function attest(tx: Tx, actor: string, found: Attested): Promise<void> {
   const subject = personName(found.person_id)
   if (found.phone_verified === true && (await setPhoneVerified(tx, found.person_id)) === 1)
     await record(tx, { actor, action: 'phone.verified', subject })
   if (found.kyc_status === undefined) return
-  await setKycStatus(tx, found.person_id, found.kyc_status)
-  await record(tx, { actor, action: 'kyc.status', subject, detail: { status: found.kyc_status } })
+  const { kyc_status: status, kyc_expires_at: expires_at = null } = found
+  await setKycStatus(tx, found.person_id, { status, expires_at })
+  await record(tx, { actor, action: 'kyc.status', subject, detail: { status } })
 }
 
 /** The signed-in person. One who is gone meanwhile is signed in no more. */

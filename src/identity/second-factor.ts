@@ -7,7 +7,7 @@ import { personName } from './person.ts'
 import * as q from './sql/second-factors.ts'
 import { findAccountById } from './sql/people.ts'
 import { countLogin, countSecondFactor } from './throttle.ts'
-import { seal, unseal } from './token/seal.ts'
+import { seal, unsealWithAny } from './token/seal.ts'
 import { base32, otpauthUrl, SECRET_BYTES, stepAt, totpAt } from './totp.ts'
 
 const RECOVERY_CODES = 10
@@ -109,7 +109,7 @@ async function isGoodTotp(
 ): Promise<boolean> {
   const factor = await q.lockFactor(tx, person_id)
   if (factor === undefined) return false
-  const secret = unseal(identity.sealing_key, personName(person_id), factor.sealed_secret)
+  const secret = unsealWithAny(identity.opening_keys, personName(person_id), factor.sealed_secret)
   const now = stepAt((await tx.now()).getTime() / 1_000)
   const step = [now - 1, now, now + 1].find(
     (one) =>

@@ -14,11 +14,17 @@ export type News = {
     readonly cancelled: number
   }
   readonly review_needed: { readonly organization: string; readonly waiting: number }
+  readonly kyc_verified: Readonly<Record<never, never>>
+  /** `reason`: a sentence of ours in the person's language, or none. */
+  readonly kyc_rejected: { readonly reason: string | null }
+  readonly kyc_resubmit: { readonly reason: string | null }
+  readonly kyc_expired: Readonly<Record<never, never>>
 }
 export type Kind = keyof News
 
 /** The kinds that a person may switch off, and sees after signing in. */
-export type NewsKind = 'batch_finished' | 'review_needed'
+export type NewsKind =
+  'batch_finished' | 'review_needed' | 'kyc_verified' | 'kyc_rejected' | 'kyc_resubmit' | 'kyc_expired'
 
 type Rule = {
   /**
@@ -36,6 +42,10 @@ export const kinds: Readonly<Record<Kind, Rule>> = {
   invitation: { sort: 'security', lives_s: 86_400 },
   batch_finished: { sort: 'news', lives_s: 86_400 },
   review_needed: { sort: 'news', lives_s: 86_400 },
+  kyc_verified: { sort: 'news', lives_s: 86_400 },
+  kyc_rejected: { sort: 'news', lives_s: 86_400 },
+  kyc_resubmit: { sort: 'news', lives_s: 86_400 },
+  kyc_expired: { sort: 'news', lives_s: 86_400 },
 }
 
 export const isNews = (kind: Kind): kind is NewsKind => kinds[kind].sort === 'news'

@@ -4,6 +4,8 @@ import { z } from 'zod'
 import { count, isNetwork, list, port, seconds, secondsList, yes, yesOrTrue } from './config-values.ts'
 import { RETIRED, withOldNames } from './config-old-names.ts'
 import { readCrashPoint } from './crash-point.ts'
+import { fieldEncryptionKey, filesSettings, missingForFiles } from './settings/files.ts'
+import { kycSettings } from './settings/kyc.ts'
 
 /** Every environment name that Cauri reads, with its default and its meaning (docs/reference/config.md is made of it). */
 export const schema = z.object({
@@ -48,11 +50,7 @@ export const schema = z.object({
     .optional()
     .describe('address under which the world reaches the API; required in production'),
   SECRET_KEY: z.string().min(32).optional().describe('signs what Cauri sends; required in production'),
-  FIELD_ENCRYPTION_KEY: z
-    .string()
-    .min(32)
-    .optional()
-    .describe('encrypts sensitive columns; required in production'),
+  FIELD_ENCRYPTION_KEY: fieldEncryptionKey,
   AUDIT_SIGNING_KEY: z
     .string()
     .regex(/^[A-Za-z0-9+/]{43}=$/, '32 bytes in base64, as openssl rand -base64 32 makes them')
@@ -153,6 +151,8 @@ export const schema = z.object({
   SMTP_TIMEOUT_S: seconds.default(30).describe('longest conversation with the mail server'),
   MAIL_FROM: z.email().optional().describe('sender’s address of mail; required with SMTP_URL in production'),
   MAIL_FROM_NAME: z.string().max(60).default('Cauri').describe('sender’s name of mail'),
+  ...filesSettings,
+  ...kycSettings,
   SMILE_ID_PARTNER_ID: z
     .string()
     .regex(/^\d{1,10}$/, 'digits, as Smile ID’s portal shows them')
@@ -204,7 +204,12 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   const parsed = schema.safeParse(Object.fromEntries(known.map((name) => [name, source[name]])))
   if (!parsed.success)
     for (const issue of parsed.error.issues) faults.push(`${issue.path.join('.')}: ${issue.message}`)
-  if (parsed.success) faults.push(...missingInProduction(parsed.data), ...unsafeInSandbox(parsed.data))
+  if (parsed.success)
+    faults.push(
+      ...missingInProduction(parsed.data),
+      ...missingForFiles(parsed.data),
+      ...unsafeInSandbox(parsed.data),
+    )
   if (!parsed.success || faults.length > 0)
     throw new Error(`the configuration is not usable:\n  ${faults.join('\n  ')}`)
   const retired = RETIRED.filter((name) => env[name] !== undefined)

@@ -1,4 +1,5 @@
 import { edge } from './refusals/edge.ts'
+import { kyc } from './refusals/kyc.ts'
 import { money } from './refusals/money.ts'
 import { operators } from './refusals/operators.ts'
 import { people } from './refusals/people.ts'
@@ -13,6 +14,7 @@ export const refusals = {
   ...edge,
   ...money,
   ...people,
+  ...kyc,
   ...operators,
 } as const satisfies Record<string, RefusalText>
 

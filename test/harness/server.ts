@@ -110,7 +110,7 @@ export async function openServer(options: ServerOptions = {}): Promise<TestServe
   })
   await loadDemo(app.ctx.db)
   if (options.worker !== false) await app.startWorker()
-  const port = await app.startApi('127.0.0.1', 0)
+  const port = await app.startApi('127.0.0.1', config.PORT)
   const base = `http://127.0.0.1:${port}`
   let stopped: Promise<void> | undefined
   const stop = async (): Promise<void> => {

@@ -1,6 +1,6 @@
 import { refuseOn, sql, type Reader, type Tx } from '../../platform/db.ts'
 import { Refusal } from '../../platform/errors.ts'
-import type { KycStatus, Person, PersonRole, Profile } from '../person.ts'
+import type { Person, PersonRole, Profile } from '../person.ts'
 
 /** A constant list of columns cannot be a value of the template: each statement that answers a person reads this view. */
 export const findPerson = (db: Reader, id: bigint): Promise<Person | undefined> =>
@@ -89,10 +89,6 @@ export const setPhoneVerified = (tx: Tx, id: bigint): Promise<number> =>
   tx.run(sql`
     update identity_people set phone_verified_at = cauri_now(), updated_at = cauri_now()
     where id = ${id} and phone_verified_at is null`)
-
-export const setKycStatus = (tx: Tx, id: bigint, status: KycStatus): Promise<number> =>
-  tx.run(sql`
-    update identity_people set kyc_status = ${status}, updated_at = cauri_now() where id = ${id}`)
 
 export const setPassword = (tx: Tx, id: bigint, phc: string): Promise<number> =>
   tx.run(sql`update identity_passwords set phc = ${phc}, changed_at = cauri_now() where person_id = ${id}`)

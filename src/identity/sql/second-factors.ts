@@ -44,3 +44,19 @@ export const useRecoveryCode = async (tx: Tx, person_id: bigint, hash: Buffer): 
 
 export const deleteFactor = async (tx: Tx, person_id: bigint): Promise<boolean> =>
   (await tx.run(sql`delete from identity_second_factors where person_id = ${person_id}`)) === 1
+
+/** By person, locked: a code that is used meanwhile waits. */
+export const lockFactorsAfter = (
+  tx: Tx,
+  after: bigint,
+  limit: number,
+): Promise<{ person_id: bigint; sealed_secret: Buffer }[]> =>
+  tx.many(sql`
+    select person_id, sealed_secret from identity_second_factors
+    where person_id > ${after} order by person_id limit ${limit} for update`)
+
+/** The same secret, sealed anew. */
+export const putSealedSecret = (tx: Tx, person_id: bigint, sealed_secret: Buffer): Promise<number> =>
+  tx.run(
+    sql`update identity_second_factors set sealed_secret = ${sealed_secret} where person_id = ${person_id}`,
+  )

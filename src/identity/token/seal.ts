@@ -1,25 +1,17 @@
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
+import { unseal } from '../../platform/crypto/aes.ts'
 
-const IV_BYTES = 12
-const TAG_BYTES = 16
+export { deriveKey as keyFor } from '../../platform/crypto/key-ring.ts'
+export { seal, unseal } from '../../platform/crypto/aes.ts'
 
-/** A key for one use, of a secret of any length (HKDF-SHA256, RFC 5869); `use` names it and keeps it apart from others. */
-export const keyFor = (secret: string | Buffer, use: string): Buffer =>
-  Buffer.from(hkdfSync('sha256', secret, '', use, 32))
-
-/** AES-256-GCM as iv ‖ ciphertext ‖ tag. `bound` is where it belongs: elsewhere it does not open. */
-export function seal(key: Buffer, bound: string | Buffer, bytes: Buffer): Buffer {
-  const iv = randomBytes(IV_BYTES)
-  const cipher = createCipheriv('aes-256-gcm', key, iv).setAAD(Buffer.from(bound))
-  return Buffer.concat([iv, cipher.update(bytes), cipher.final(), cipher.getAuthTag()])
-}
-
-/** Throws when it was altered, belongs elsewhere, or was sealed under another key. */
-export function unseal(key: Buffer, bound: string | Buffer, sealed: Buffer): Buffer {
-  const iv = sealed.subarray(0, IV_BYTES)
-  const tag = sealed.subarray(-TAG_BYTES)
-  const decipher = createDecipheriv('aes-256-gcm', key, iv, { authTagLength: TAG_BYTES })
-    .setAAD(Buffer.from(bound))
-    .setAuthTag(tag)
-  return Buffer.concat([decipher.update(sealed.subarray(IV_BYTES, -TAG_BYTES)), decipher.final()])
+/** Opens what one of the keys sealed; throws when none did. */
+export function unsealWithAny(keys: readonly Buffer[], bound: string, sealed: Buffer): Buffer {
+  let trouble: unknown = new Error('there is no key')
+  for (const key of keys) {
+    try {
+      return unseal(key, bound, sealed)
+    } catch (error) {
+      trouble = error // sealed under another of them, perhaps
+    }
+  }
+  throw trouble
 }

@@ -97,6 +97,8 @@ type RouteSpec<
   readonly query?: Q
   /** `stream`: the handler reads the multipart body itself, by `request.parts()`. */
   readonly body?: B
+  /** Longest JSON body, where the usual mebibyte is not enough. */
+  readonly body_limit_bytes?: number
   /** Multipart fields as JSON Schema, for the document only (`body: 'stream'`). */
   readonly form?: {
     readonly required: readonly string[]

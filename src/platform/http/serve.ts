@@ -73,7 +73,7 @@ function addRoute(app: FastifyInstance, route: Route, serving: Serving, known: K
     exposeHeadRoute: route.method === 'GET' && route.endless !== true,
     schema: schemaOf(route),
     config: { declared: route },
-    ...(route.body === 'stream' ? { bodyLimit: Number.MAX_SAFE_INTEGER } : {}),
+    ...bodyLimitOf(route),
     onRequest: async (request, reply) => {
       // Before anything else: asking who calls needs the database too.
       const place = lane && (await serving.admission.enter(lane, reply))
@@ -101,6 +101,11 @@ function addRoute(app: FastifyInstance, route: Route, serving: Serving, known: K
       }
     },
   })
+}
+
+const bodyLimitOf = ({ body, body_limit_bytes }: Route): { readonly bodyLimit?: number } => {
+  if (body === 'stream') return { bodyLimit: Number.MAX_SAFE_INTEGER }
+  return body_limit_bytes === undefined ? {} : { bodyLimit: body_limit_bytes }
 }
 
 /** In which roles he acts, for the trail. */
