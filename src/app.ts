@@ -1,4 +1,3 @@
-import type { FastifyRequest } from 'fastify'
 import { Gauge, type Registry } from 'prom-client'
 import {
   bulkRoutes,
@@ -8,12 +7,7 @@ import {
   type BulkDeps,
   type Progress,
 } from './bulk/index.ts'
-import {
-  authenticatePerson,
-  findOrganizationByName,
-  identityRoutes,
-  type Identity,
-} from './identity/index.ts'
+import { assertCredentials, authorize, identityRoutes, type Identity } from './identity/index.ts'
 import { integrityRoutes, readIntegrity, type IntegrityFigures } from './integrity/index.ts'
 import {
   accountRoutes,
@@ -25,11 +19,12 @@ import {
   type Figures,
 } from './payments/index.ts'
 import { readConfig } from './platform/config.ts'
-import { outsideCalls, type Actor, type Ctx } from './platform/context.ts'
+import { outsideCalls, type Ctx } from './platform/context.ts'
 import { openAsApplication, openDb, sql, type Db } from './platform/db.ts'
 import { openMetrics } from './platform/http/metrics.ts'
 import type { Route } from './platform/http/route.ts'
 import { isTrustedSandboxCall } from './platform/http/sandbox-trust.ts'
+import type { Authorize } from './platform/http/serve.ts'
 import { buildServer } from './platform/http/server.ts'
 import type { ReadyChecks } from './platform/http/system-routes.ts'
 import { openLog } from './platform/log.ts'
@@ -139,7 +134,7 @@ async function openApi(
   const server = await buildServer({
     ctx,
     routes,
-    authenticate: (request) => authenticate(ctx, identity, request),
+    authorize: authorizeBy(ctx, identity),
     pressure,
     ready: readyChecks(db),
     metrics: paymentMetrics(db),
@@ -217,7 +212,7 @@ export async function describeApi(): Promise<object> {
   const server = await buildServer({
     ctx: { db, log, config },
     routes,
-    authenticate: () => Promise.reject(new Error()),
+    authorize: () => Promise.reject(new Error()),
   })
   const document = server.swagger()
   await server.close()
@@ -241,18 +236,18 @@ const apiRoutes = ({ config }: Ctx, { identity, ...live }: Live): readonly Route
 ]
 
 /**
- * Who asks: a person by an access token, or, without credentials, the sandbox's own machine as the demo organisation. A
- * request with credentials that are not good is refused, and never falls back to anything.
+ * Who calls. Without credentials the sandbox's own machine is the demo organisation; a request with credentials that are not
+ * good is refused, and never falls back to anything.
  */
-async function authenticate(
-  { db, config }: Ctx,
-  identity: Identity,
-  request: FastifyRequest,
-): Promise<Actor> {
-  const { authorization } = request.headers
-  if (authorization !== undefined) return authenticatePerson(db, identity, authorization)
-  if (!isTrustedSandboxCall(request, config)) return { kind: 'anonymous' }
-  const organization = await findOrganizationByName(db, DEMO_ORGANIZATION)
-  if (organization === undefined) return { kind: 'anonymous' }
-  return { kind: 'organization', organization_id: organization.id, name: organization.name }
-}
+const authorizeBy =
+  ({ db, config }: Ctx, identity: Identity): Authorize =>
+  async (request, access) => {
+    const { authorization, 'cauri-organization': organization } = request.headers
+    if (access === undefined) {
+      await assertCredentials(db, identity, { authorization })
+      return { kind: 'anonymous' }
+    }
+    const demo_organization = isTrustedSandboxCall(request, config) ? DEMO_ORGANIZATION : undefined
+    const named = typeof organization === 'string' ? organization : undefined
+    return authorize(db, identity, { authorization, organization: named, demo_organization }, access)
+  }

@@ -21,6 +21,9 @@ export type IdentityCheck = {
 
 export type CallbackHeaders = Readonly<Record<string, string | string[] | undefined>>
 
+/** What a callback is worth: the job that it names is asked about sooner. */
+export type CallbackHint = { readonly job_id: string }
+
 export type CheckJob = {
   /** Ours, opaque, unique for each submission. */
   readonly job_id: string

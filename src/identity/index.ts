@@ -16,7 +16,18 @@ export { type Cost as PasswordCost } from './password/hash.ts'
 export { attest, createPerson } from './register.ts'
 export { findPerson, findPersonByPhone } from './sql/people.ts'
 export { beginReset } from './change-password.ts'
-export { authenticatePerson } from './authenticate.ts'
+export { assertCredentials, authorize, type Claimed } from './authorize.ts'
+export {
+  keyScopes,
+  matrix,
+  may,
+  memberRoles,
+  memberRolesAbout,
+  type Action,
+  type MemberRole,
+  type Rule,
+} from './matrix.ts'
+export { listMemberships, putMember, type Membership } from './sql/members.ts'
 export { rotateSigningKey } from './token/keys.ts'
 export { cleanThrottles } from './sql/throttles.ts'
 export { identityRoutes } from './routes.ts'

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
 import { z } from 'zod'
+import { may } from '../identity/index.ts'
 import type { Actor } from '../platform/context.ts'
 import type { Db } from '../platform/db.ts'
 import { Refusal } from '../platform/errors.ts'
@@ -66,7 +67,7 @@ export const accountRoutes = (rail: string): readonly Route[] => [
     operation_id: 'listAccounts',
     summary: 'Payer accounts with their money',
     tags: ['accounts'],
-    access: 'organization',
+    access: may('accounts.read'),
     query: z.object({
       limit: z.coerce.number().int().min(1).max(200).default(50),
       cursor: z
@@ -91,7 +92,7 @@ export const accountRoutes = (rail: string): readonly Route[] => [
     operation_id: 'getAccount',
     summary: 'One payer account',
     tags: ['accounts'],
-    access: 'organization',
+    access: may('accounts.read'),
     params: accountParams,
     response: { 200: accountSchema },
     refusals: ['PAYER_ACCOUNT_NOT_FOUND'],
@@ -110,7 +111,7 @@ const statementRoute = defineRoute({
   operation_id: 'getAccountStatement',
   summary: 'Movements of an account with the running balance, as JSON or CSV',
   tags: ['accounts'],
-  access: 'organization',
+  access: may('accounts.read'),
   params: accountParams,
   query: statementQuery,
   response: {
@@ -195,9 +196,9 @@ const topUpRoute = (rail: string): Route =>
     operation_id: 'topUpAccount',
     summary: 'Book money that arrived; the reference is unique per account',
     tags: ['accounts'],
-    access: 'organization',
+    access: may('accounts.top_up'),
     params: accountParams,
-    body: z.object({
+    body: z.strictObject({
       amount: z.int().min(1).max(Number(MAX_AMOUNT)),
       reference: z.string().regex(/^[A-Za-z0-9@._+-]{1,100}$/),
     }),

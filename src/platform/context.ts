@@ -7,11 +7,20 @@ import type { Log } from './log.ts'
 export type Ctx = { readonly db: Db; readonly log: Log; readonly config: Config }
 
 /**
- * Who asks. An organisation by its API key (or the sandbox's demo organisation), a person by an access token, or nobody
- * in particular.
+ * Who asks. Somebody who acts for an organisation: a member, an API key, or the sandbox's own machine for the demo
+ * organisation; a person for himself or, by his role, for the whole installation; or nobody in particular.
  */
 export type Actor =
-  | { readonly kind: 'organization'; readonly organization_id: bigint; readonly name: string }
+  | {
+      readonly kind: 'organization'
+      readonly organization_id: bigint
+      /** Who acts, as the trail names him: `person:5`, a key, or the organisation itself where nobody signed in. */
+      readonly name: string
+      /** The member who acts; absent where it is not a person. */
+      readonly person_id?: bigint
+      /** His roles there. */
+      readonly roles?: readonly string[]
+    }
   | {
       readonly kind: 'person'
       readonly person_id: bigint

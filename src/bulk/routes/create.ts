@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { crashPoint } from '../../platform/crash-point.ts'
 import { fingerprintOf, type Begun, type Completion } from '../../platform/http/idempotency.ts'
+import { may } from '../../identity/index.ts'
 import { defineRoute, type HandlerInput, type Route } from '../../platform/http/route.ts'
 import { sha256 } from '../../platform/ids.ts'
 import { checkFile, type CheckedFile } from '../check-file.ts'
@@ -22,7 +23,7 @@ export const createRoute = (deps: BulkDeps): Route => {
     operation_id: 'createBulkTransfer',
     summary: 'Pay a CSV file: its money is reserved and its lines are paid one by one',
     tags: ['bulk transfers'],
-    access: 'organization',
+    access: may('bulk.create'),
     body: 'stream',
     form: {
       required: ['file'],

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { Refusal } from '../../platform/errors.ts'
 import { defineRoute, type Route } from '../../platform/http/route.ts'
 import type { Identity } from '../identity.ts'
+import { may } from '../matrix.ts'
 import { changeProfile } from '../profile.ts'
 import { readPerson } from '../register.ts'
 import { endSession, logout } from '../session.ts'
@@ -10,13 +11,14 @@ import { resendVerification, verifyPhone } from '../verify-phone.ts'
 import { personSchema, personView, sessionSchema, sessionView } from '../view.ts'
 import { email, language, line, sixDigits, signedIn } from './input.ts'
 
-const common = { tags: ['people'], access: 'person' } as const
+const common = { tags: ['people'] } as const
 const done = z.object({ status: z.literal('done') })
 const doneAnswer = { status: 200, body: { status: 'done' } } as const
 
 const profileRoutes: readonly Route[] = [
   defineRoute({
     ...common,
+    access: may('profile.read'),
     method: 'GET',
     path: '/api/auth/profile',
     operation_id: 'getProfile',
@@ -30,6 +32,7 @@ const profileRoutes: readonly Route[] = [
   }),
   defineRoute({
     ...common,
+    access: may('profile.write'),
     method: 'PATCH',
     path: '/api/auth/profile',
     operation_id: 'changeProfile',
@@ -63,6 +66,7 @@ const profileRoutes: readonly Route[] = [
 const phoneRoutes = (identity: Identity): readonly Route[] => [
   defineRoute({
     ...common,
+    access: may('phone.verify'),
     method: 'POST',
     path: '/api/auth/verify-phone',
     operation_id: 'verifyPhone',
@@ -78,6 +82,7 @@ const phoneRoutes = (identity: Identity): readonly Route[] => [
   }),
   defineRoute({
     ...common,
+    access: may('phone.verify'),
     method: 'POST',
     path: '/api/auth/resend-verification',
     operation_id: 'resendVerification',
@@ -95,6 +100,7 @@ const phoneRoutes = (identity: Identity): readonly Route[] => [
 const sessionRoutes: readonly Route[] = [
   defineRoute({
     ...common,
+    access: may('session.manage'),
     method: 'POST',
     path: '/api/auth/logout',
     operation_id: 'logout',
@@ -114,6 +120,7 @@ const sessionRoutes: readonly Route[] = [
   }),
   defineRoute({
     ...common,
+    access: may('session.manage'),
     method: 'GET',
     path: '/api/auth/sessions',
     operation_id: 'listSessions',
@@ -128,6 +135,7 @@ const sessionRoutes: readonly Route[] = [
   }),
   defineRoute({
     ...common,
+    access: may('session.manage'),
     method: 'DELETE',
     path: '/api/auth/sessions/:session_id',
     operation_id: 'revokeSession',

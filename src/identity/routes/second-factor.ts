@@ -1,11 +1,12 @@
 import { z } from 'zod'
 import { defineRoute, type Route } from '../../platform/http/route.ts'
 import type { Identity } from '../identity.ts'
+import { may } from '../matrix.ts'
 import { anyPasswordSchema } from '../password/choose.ts'
 import { confirmSecondFactor, removeSecondFactor, setUpSecondFactor } from '../second-factor.ts'
 import { deviceOf, otp, signedIn, sixDigits } from './input.ts'
 
-const common = { tags: ['people'], access: 'person', method: 'POST' } as const
+const common = { tags: ['people'], access: may('second_factor.manage'), method: 'POST' } as const
 
 /** The second factor of who is signed in: an app's codes, and codes on paper for when it is lost. */
 export const secondFactorRoutes = (identity: Identity): readonly Route[] => [

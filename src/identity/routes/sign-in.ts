@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { defineRoute, type Route } from '../../platform/http/route.ts'
 import type { Identity } from '../identity.ts'
+import { may } from '../matrix.ts'
 import { login } from '../login.ts'
 import { anyPasswordSchema, newPasswordSchema } from '../password/choose.ts'
 import { openRoles } from '../person.ts'
@@ -22,7 +23,7 @@ import {
 } from './input.ts'
 
 const signedInSchema = z.object({ user: personSchema, ...tokensShape })
-const common = { tags: ['sign-in'], access: 'open' } as const
+const common = { tags: ['sign-in'], access: may('auth.sign_in') } as const
 
 const registerRoute = (identity: Identity): Route =>
   defineRoute({
@@ -117,6 +118,7 @@ const jwk = z.object({
 const jwksRoute = (path: string): Route =>
   defineRoute({
     ...common,
+    access: may('auth.keys'),
     method: 'GET',
     path,
     summary: 'The public keys of access tokens (RFC 7517)',

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { ask, common, good, json, start } from '../../../test/harness/http-server.ts'
 import { until } from '../../../test/harness/wait.ts'
+import { accessTo } from './access.ts'
 import type { Lane, LaneRules } from './admission.ts'
 import { defineRoute, taken, type Route } from './route.ts'
 
@@ -14,7 +15,7 @@ function holding(): Held {
   let gate = Promise.withResolvers<void>()
   const spec = {
     ...common,
-    access: 'organization',
+    access: accessTo('test', 'organization'),
     summary: 'Holds',
     response: { 200: z.object({}) },
   } as const
@@ -41,7 +42,7 @@ function holding(): Held {
       ...common,
       method: 'GET',
       path: '/api/events',
-      access: 'organization',
+      access: accessTo('test', 'organization'),
       summary: 'Streams',
       response: { 200: { description: 'events', content: { 'text/event-stream': 'file' } } },
       endless: true,

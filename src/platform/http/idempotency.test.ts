@@ -7,6 +7,7 @@ import { readConfig } from '../config.ts'
 import { CommitUnknown, sql, type Db } from '../db.ts'
 import { Refusal } from '../errors.ts'
 import { openLog } from '../log.ts'
+import { openTo } from './access.ts'
 import { beginIdempotent, cleanIdempotency, fingerprintOf, type Claim } from './idempotency.ts'
 import { strictMode } from './problem.ts'
 import { defineRoute } from './route.ts'
@@ -23,7 +24,7 @@ const pay = defineRoute({
   path: '/api/pay',
   summary: 'Pays',
   tags: ['test'],
-  access: 'open',
+  access: openTo('test'),
   idempotent: true,
   body: z.object({ amount: z.int(), mode: z.string().default('ok') }),
   response: { 201: paid, 200: z.object({ valid: z.boolean() }) },
@@ -54,7 +55,7 @@ const upload = defineRoute({
   path: '/api/upload',
   summary: 'Uploads',
   tags: ['test'],
-  access: 'open',
+  access: openTo('test'),
   idempotent: true,
   body: 'stream',
   response: { 201: paid },
@@ -79,7 +80,7 @@ beforeAll(async () => {
   strictMode.on = true
   db = (await freshDatabase()).db
   const ctx = { db, log: openLog('silent'), config: readConfig({}) }
-  app = await buildServer({ ctx, routes: [pay, upload], authenticate: async () => ({ kind: 'anonymous' }) })
+  app = await buildServer({ ctx, routes: [pay, upload], authorize: async () => ({ kind: 'anonymous' }) })
   url = await app.listen({ host: '127.0.0.1', port: 0 })
 })
 afterAll(() => app.close())

@@ -2,6 +2,7 @@ import type { FastifySchema } from 'fastify'
 import { jsonSchemaTransform } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { refusals, type RefusalCode } from '../errors.ts'
+import type { Access } from './access.ts'
 import { edgeRefusals, idempotencyRefusals } from './problem.ts'
 import type { ResponseSpec, Route } from './route.ts'
 
@@ -36,10 +37,18 @@ const problem = z
 
 const file = z.string()
 
+/** What judging who calls may give. */
+const accessRefusals = {
+  open: [],
+  person: ['AUTHENTICATION_REQUIRED', 'NOT_ALLOWED'],
+  system: ['AUTHENTICATION_REQUIRED', 'NOT_ALLOWED'],
+  organization: ['AUTHENTICATION_REQUIRED', 'NOT_ALLOWED', 'ORGANIZATION_REQUIRED', 'ORGANIZATION_NOT_FOUND'],
+} as const satisfies Record<Access['of'], readonly RefusalCode[]>
+
 /** Every refusal that the route may give, its own and the edge's. */
 export function refusalsOf(route: Route): ReadonlySet<RefusalCode> {
   const codes = new Set<RefusalCode>([...edgeRefusals, ...route.refusals])
-  if (route.access !== 'open') codes.add('AUTHENTICATION_REQUIRED')
+  for (const code of accessRefusals[route.access.of]) codes.add(code)
   if (route.idempotent) for (const code of idempotencyRefusals) codes.add(code)
   return codes
 }
@@ -50,7 +59,7 @@ export function schemaOf(route: Route): FastifySchema & Record<string, unknown> 
     summary: route.summary,
     tags: [...route.tags],
     operationId: route.operation_id ?? operationIdOf(route),
-    ...(route.access === 'open' ? {} : { security: [{ bearer: [] }] }),
+    ...(route.access.of === 'open' ? {} : { security: [{ bearer: [] }] }),
     ...(route.params === undefined ? {} : { params: route.params }),
     ...(route.query === undefined ? {} : { querystring: route.query }),
     ...(route.body === undefined || route.body === 'stream' ? {} : { body: route.body }),
@@ -125,5 +134,5 @@ export const transform: Transform = (document) => {
         },
       },
     }
-  return { schema: { ...schema, ...more }, url }
+  return { schema: { ...schema, ...more, 'x-action': route.access.action }, url }
 }

@@ -63,7 +63,10 @@ export function openKey(route: Route, actor: Actor, request: FastifyRequest, db:
 function callerOf(actor: Actor): string {
   switch (actor.kind) {
     case 'organization':
-      return `organization:${actor.organization_id}`
+      // A key that was rotated is the same caller; two members are not.
+      return actor.person_id === undefined
+        ? `organization:${actor.organization_id}`
+        : `organization:${actor.organization_id} person:${actor.person_id}`
     case 'person':
       return `person:${actor.person_id}`
     case 'anonymous':

@@ -6,7 +6,7 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { serializerCompiler } from 'fastify-type-provider-zod'
 import type { Registry } from 'prom-client'
 import type { z } from 'zod'
-import type { Actor, Ctx } from '../context.ts'
+import type { Ctx } from '../context.ts'
 import { Refusal, refusals } from '../errors.ts'
 import { newId } from '../ids.ts'
 import { noPressure, type Pressure } from '../pressure.ts'
@@ -18,7 +18,7 @@ import { logRequests } from './log-requests.ts'
 import { countRequests, openMetrics } from './metrics.ts'
 import { transform } from './openapi.ts'
 import { PROBLEM_TYPE, problemOf, troubleOf, type ProblemOptions } from './problem.ts'
-import { addRoutes, type Serving } from './serve.ts'
+import { addRoutes, type Authorize, type Serving } from './serve.ts'
 import type { Route } from './route.ts'
 import { serveMetrics, systemRoutes, type ReadyChecks } from './system-routes.ts'
 import { validatorFor } from './validation.ts'
@@ -26,8 +26,7 @@ import { validatorFor } from './validation.ts'
 export type ServerOptions = {
   readonly ctx: Ctx
   readonly routes: readonly Route[]
-  /** Reads the credentials of a request. Throws AUTHENTICATION_REQUIRED for wrong ones; none is `anonymous`. */
-  readonly authenticate: (request: FastifyRequest) => Promise<Actor>
+  readonly authorize: Authorize
   /** What `/ready` asks. */
   readonly ready?: ReadyChecks
   /** Where the figures of the other modules are; a new registry when absent. */
@@ -70,7 +69,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   const sse = openSseStreams(options.heartbeat_ms === undefined ? {} : { heartbeat_ms: options.heartbeat_ms })
   const serving: Serving = {
     ctx,
-    authenticate: options.authenticate,
+    authorize: options.authorize,
     sse,
     admission: openAdmission(ctx.log, options.pressure ?? noPressure, options.lanes),
     stopping: stopping.signal,
