@@ -146,7 +146,7 @@ export const schema = z.object({
     .string()
     .optional()
     .describe(
-      'mail server, smtps://user:password@host:465 (smtp:// to a relay on this machine only); without it production sends no mail. The sandbox always sends to its simulator',
+      'mail server, smtps://user:password@host:465, or smtp://user:password@host:587?tls=required for STARTTLS (plain smtp:// to a relay on this machine only); without it production sends no mail. The sandbox always sends to its simulator',
     ),
   SMTP_TIMEOUT_S: seconds.default(30).describe('longest conversation with the mail server'),
   MAIL_FROM: z.email().optional().describe('sender’s address of mail; required with SMTP_URL in production'),

@@ -13,10 +13,14 @@ export const findSigningKey = (db: Reader, sealed_under: Buffer): Promise<KeyRow
     where sealed_under = ${sealed_under} and sign_until > cauri_now()
     order by created_at desc, kid limit 1`)
 
-/** The public half of a key that still verifies. */
-export const findVerifyingKey = (db: Reader, kid: string): Promise<{ public_key: Buffer } | undefined> =>
+/** The public half of a key that still verifies, and the time at which it does. */
+export const findVerifyingKey = (
+  db: Reader,
+  kid: string,
+): Promise<{ public_key: Buffer; now: Date } | undefined> =>
   db.maybeOne(sql`
-    select public_key from identity_signing_keys where kid = ${kid} and verify_until > cauri_now()`)
+    select public_key, cauri_now() as now from identity_signing_keys
+    where kid = ${kid} and verify_until > cauri_now()`)
 
 export const listVerifyingKeys = (db: Reader): Promise<Pick<KeyRow, 'kid' | 'public_key'>[]> =>
   db.many(sql`

@@ -1,10 +1,10 @@
-import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { createPrivateKey, generateKeyPairSync } from 'node:crypto'
 import { record } from '../../audit/index.ts'
 import type { Reader, Tx } from '../../platform/db.ts'
 import { sha256 } from '../../platform/ids.ts'
 import type { Identity } from '../identity.ts'
 import * as q from '../sql/keys.ts'
-import { jwkOf, kidOf, publicKeyFrom, type Jwk, type SigningKey } from './jws.ts'
+import { jwkOf, thumbprintOf, type Jwk, type KeyOf, type SigningKey } from './jws.ts'
 import { seal, unseal } from './seal.ts'
 
 /** Longer than any access token lives: a retired key verifies until nothing that it signed is left. */
@@ -35,7 +35,7 @@ export async function rotateSigningKey(tx: Tx, actor: string, identity: Identity
 async function makeKey(tx: Tx, { sealing_key, limits }: Identity): Promise<SigningKey> {
   const { publicKey, privateKey } = generateKeyPairSync('ed25519')
   const public_key = Buffer.from(publicKey.export({ format: 'jwk' }).x ?? '', 'base64url')
-  const kid = kidOf(public_key)
+  const kid = await thumbprintOf(public_key)
   const secret = privateKey.export({ format: 'der', type: 'pkcs8' })
   await q.insertKey(tx, {
     kid,
@@ -53,11 +53,16 @@ function unsealed({ kid, sealed_private_key }: q.KeyRow, { sealing_key }: Identi
   return { kid, private_key: createPrivateKey({ key, format: 'der', type: 'pkcs8' }) }
 }
 
-/** The public key of that name while it verifies. Asked of the database each time: a key that is gone is gone everywhere. */
-export async function verifyingKey(db: Reader, kid: string): Promise<KeyObject | undefined> {
-  const row = await q.findVerifyingKey(db, kid)
-  return row && publicKeyFrom(row.public_key)
-}
+/**
+ * The public key of that name while it verifies, and the database's time. Asked of the database each time: a key that is
+ * gone is gone everywhere.
+ */
+export const verifyingKeys =
+  (db: Reader): KeyOf =>
+  async (kid) => {
+    const row = await q.findVerifyingKey(db, kid)
+    return row && { jwk: jwkOf(kid, row.public_key), now: row.now }
+  }
 
 /** The keys that verify, for others (RFC 7517 §5). */
 export async function jwksOf(db: Reader): Promise<{ readonly keys: readonly Jwk[] }> {
