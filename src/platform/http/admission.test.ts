@@ -179,3 +179,39 @@ test('a wait and an open stream hold no place; wrong input and refused callers g
   expect((await long).response.status).toBe(200)
   await Promise.all([stream.body?.cancel(), again.body?.cancel()])
 })
+
+test('under pressure a crowd that looks gives way, and what changes something does not', async () => {
+  const { begun, free, routes } = holding()
+  let high = true
+  const quick = { places: 5, waiting: 8, wait_ms: 60 }
+  const { url } = await start(
+    {},
+    {
+      routes,
+      pressure: { isHigh: () => high },
+      lanes: { read: quick, stream: quick, purse: { share: 0, most_ms: 1e-6 } },
+    },
+  )
+  const first = ask(`${url}/api/read`, { headers: good })
+  await until('one who looks is let in', async () => begun.length === 1)
+  free()
+  expect((await first).response.status).toBe(200)
+  for (const path of ['read', 'events']) {
+    const { response, body } = await ask(`${url}/api/${path}`, { headers: good })
+    expect([response.status, body['code']]).toEqual([503, 'UNAVAILABLE'])
+    expect(Number(response.headers.get('retry-after'))).toBeGreaterThanOrEqual(1)
+  }
+  expect(begun).toEqual(['read'])
+  const act = ask(`${url}/api/act`, { method: 'POST', headers: json, body: '{}' })
+  await until('the act is served', async () => begun.includes('act'))
+  free()
+  expect((await act).response.status).toBe(200)
+  high = false
+  const calm = ask(`${url}/api/read`, { headers: good })
+  await until('all are served again', async () => begun.length === 3)
+  free()
+  expect((await calm).response.status).toBe(200)
+  const stream = await fetch(`${url}/api/events`, { headers: good })
+  expect(stream.status).toBe(200)
+  await stream.body?.cancel()
+})
