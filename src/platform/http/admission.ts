@@ -186,10 +186,16 @@ function teller(log: Log): (where: string) => Refusal {
       refused = 0
       timer = undefined
     }, 1_000).unref()
-    // Not the same for all, so that those who were refused together do not come back together.
-    return new Refusal('UNAVAILABLE', { retry_after_s: 1 + Math.floor(Math.random() * 3), detail: crowded })
+    return tooMuch(1)
   }
 }
+
+/** Come back in `least_s` to three times as many: those who were refused together do not come back together. */
+export const tooMuch = (least_s: number): Refusal =>
+  new Refusal('UNAVAILABLE', {
+    retry_after_s: least_s + Math.floor(Math.random() * (2 * least_s + 1)),
+    detail: crowded,
+  })
 
 const crowded = {
   en: 'Too much is asked at the same time. Nothing was accepted: send the same request again later',
