@@ -31,13 +31,13 @@ const lanes = {
 } as const satisfies Record<string, LaneRules>
 
 /**
- * What gives way under pressure. Heavy work has half its places. Whoever only looks spends from a purse of time that all
- * who look share: a crowd of them costs what is accepted little, and one who looks now and then waits for nobody. An
- * upload is slowed down where it is imported; control never is.
+ * What gives way under pressure. Some have half their places. Reads spend from a purse of time: a crowd of them costs what
+ * was accepted little, and one who looks now and then waits for nobody. An upload is slowed down where it is imported;
+ * control never is.
  */
 const yielding: Partial<Record<Lane, 'half' | 'purse'>> = {
   read: 'purse',
-  stream: 'purse',
+  stream: 'half',
   export: 'half',
   retry: 'half',
 }
