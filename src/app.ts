@@ -73,7 +73,7 @@ export async function openApp(options: AppOptions): Promise<App> {
   return {
     ctx,
     async startApi(host, port) {
-      const pressure = driver === undefined ? noPressure : openPressure()
+      const pressure = driver === undefined ? noPressure : openPressure(driver.paying)
       const api = await openApi(ctx, options, { wake, pressure })
       closing.api.unshift(api.close)
       closing.api.unshift(async () => pressure.close()) // first: who stops takes no rests

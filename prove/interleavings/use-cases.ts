@@ -59,7 +59,12 @@ const sending = (name: string, list: string, key?: string): UseCase => ({
 /** As the routes do it (src/platform/http/route-key.ts). */
 async function sendWithKey(scene: Scene, db: Db, list: string, key: string): Promise<string> {
   const one = listNamed(scene, list)
-  const begun = await beginIdempotent(db, { scope: scene.name, key, fingerprint: sha256(one.csv) })
+  const begun = await beginIdempotent(db, {
+    scope: scene.name,
+    key,
+    fingerprint: sha256(one.csv),
+    lease_s: 60,
+  })
   const idOf = (body: unknown): string => (body as { bulkTransferId: string }).bulkTransferId
   if (begun.kind === 'replay') return idOf(begun.answer.body)
   try {

@@ -10,7 +10,9 @@ import { openMembers, type Api, type Env, type Member, type Outside } from '../p
 import { settledLines } from './books.ts'
 import { cpuOf } from './figures.ts'
 
-export type Work = { readonly lines: number; readonly cpu_s: number }
+/** Processor seconds, by who used them. */
+export type Cpu = Readonly<Record<'product' | 'database' | 'rail' | 'clients', number>>
+export type Work = { readonly lines: number; readonly cpu_s: Cpu }
 
 /** A PostgreSQL with full durability, the simulators, and as many processes of the product as a campaign adds. */
 export type Site = {
@@ -65,7 +67,12 @@ export async function openSite(): Promise<Site> {
       openWorker: (env = {}) => listed(members.openWorker(given(env))),
       work: async () => ({
         lines: await settledLines(db),
-        cpu_s: cpuOf([postmaster, outside.pid(), ...started.map((member) => member.pid())]),
+        cpu_s: {
+          product: cpuOf(started.map((member) => member.pid())),
+          database: cpuOf([postmaster]),
+          rail: cpuOf([outside.pid()]),
+          clients: process.cpuUsage().user / 1e6 + process.cpuUsage().system / 1e6,
+        },
       }),
       spooled: () =>
         readdirSync(folder)

@@ -176,7 +176,7 @@ export const schema = z.object({
   LEASE_S: seconds
     .default(15)
     .describe(
-      'how long a process that died holds what was its own: the rail that it drove, the keys of its uploads',
+      'how long a process that died holds what was its own: the rail that it drove, the keys of its requests',
     ),
 })
 

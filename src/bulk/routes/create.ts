@@ -84,9 +84,7 @@ async function create(
     if (form.validate_only) return { status: 200, body: await gate(() => checkFile(how, maker, upload)) }
     const { payer_account, callback_url, allow_duplicate } = form
     const fields = fingerprintOf({ payer_account, callback_url, allow_duplicate })
-    const begun = await idempotency.begin(sha256(fields, upload.sha256), {
-      lease_s: ctx.config.LEASE_S,
-    })
+    const begun = await idempotency.begin(sha256(fields, upload.sha256))
     if (begun.kind === 'replay') return begun
     return await createNow(deps, how, maker, upload, { begun, gate })
   } finally {

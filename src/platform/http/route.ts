@@ -72,7 +72,7 @@ export type HandlerInput<P, Q, B> = {
  */
 export type RouteIdempotency = Completion & {
   readonly key: string | undefined
-  readonly begin: (fingerprint: Buffer, options?: { readonly lease_s?: number }) => Promise<Begun>
+  readonly begin: (fingerprint: Buffer) => Promise<Begun>
 }
 
 type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'

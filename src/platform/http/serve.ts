@@ -132,7 +132,7 @@ async function answer(
   reply: FastifyReply,
 ): Promise<unknown> {
   const { actor } = caller
-  const key = openKey(route, actor, request, serving.ctx.db)
+  const key = openKey(route, actor, request, serving.ctx)
   const replay =
     route.body === 'stream'
       ? undefined

@@ -12,6 +12,7 @@ import { newId } from '../ids.ts'
 import { noPressure, type Pressure } from '../pressure.ts'
 import { openSseStreams } from '../sse.ts'
 import { openAdmission, type Lanes } from './admission.ts'
+import type { PurseRules } from './purse.ts'
 import { guardEdge } from './edge.ts'
 import { languageOf } from './language.ts'
 import { logRequests } from './log-requests.ts'
@@ -39,8 +40,8 @@ export type ServerOptions = {
   readonly heartbeat_ms?: number
   /** Whether this process has its hands full with what it accepted; without it, it never has. */
   readonly pressure?: Pick<Pressure, 'isHigh'>
-  /** Other rules for some lanes of requests. */
-  readonly lanes?: Lanes
+  /** Other rules for some lanes of requests, and for those who only look under pressure. */
+  readonly lanes?: Lanes & { readonly purse?: PurseRules }
   readonly version?: string
 }
 
