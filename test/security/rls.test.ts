@@ -571,6 +571,20 @@ describe('a database', () => {
       await db.end()
     }
     expect(told).toEqual(['the owner', 'the owner', 'the owner'])
+
+    // Somebody who may has made them since: they count from the next start.
+    await ask(source.url, `grant cauri_app, cauri_api, cauri_worker, cauri_reader to ${user}`)
+    await migrate(url.href)
+    for (const [role, seen] of [
+      ['cauri_api', 0],
+      ['cauri_worker', 3],
+      ['cauri_reader', 3],
+    ] as const) {
+      const db = await openAs(url.href, role, { max: 1, onRole: (taken) => told.push(taken) })
+      expect(await count(db, 'identity_organizations')).toBe(seen)
+      await db.end()
+    }
+    expect(told.slice(3)).toEqual(['cauri_api', 'cauri_worker', 'cauri_reader'])
     await drop(url.href)
     await ask(source.url, `drop role ${user}`)
   })
