@@ -22,14 +22,14 @@ import {
 } from './payments/index.ts'
 import { readConfig } from './platform/config.ts'
 import { outsideCalls, type Ctx } from './platform/context.ts'
-import { openAsApplication, openDb, sql, type Db } from './platform/db.ts'
+import { openAs, openDb, sql, type Db } from './platform/db.ts'
 import { openMetrics } from './platform/http/metrics.ts'
 import type { Route } from './platform/http/route.ts'
 import { isTrustedSandboxCall } from './platform/http/sandbox-trust.ts'
 import type { Authorize } from './platform/http/serve.ts'
 import { buildServer } from './platform/http/server.ts'
 import type { ReadyChecks } from './platform/http/system-routes.ts'
-import { openLog } from './platform/log.ts'
+import { openLog, type Log } from './platform/log.ts'
 import { pendingMigrations } from './platform/migrate.ts'
 import { openNotifications } from './platform/notify.ts'
 import { openOutbound } from './platform/outbound.ts'
@@ -53,6 +53,7 @@ export { DEMO_ORGANIZATION, MOJALOOP, purposeHandlers } from './wiring.ts'
 
 /** One process of Cauri: the same program whatever its roles. */
 export type App = {
+  /** Its database asks for everybody: what serves a caller is narrowed to him. */
   readonly ctx: Ctx
   /** Answers the port that it listens on. */
   readonly startApi: (host: string, port: number) => Promise<number>
@@ -63,7 +64,10 @@ export type App = {
 
 export async function openApp(options: AppOptions): Promise<App> {
   const { config, log, url } = options
-  const db = await openAsApplication(url, { max: 16 })
+  // Who calls, keys, figures and live states are everybody's, on connections of their own: none changes between scopes.
+  const house = await openAs(url, 'cauri_api', { max: 8, onRole: (role) => warnOf(role, log) })
+  const calls = await openAs(url, 'cauri_api', { max: 12, name: 'cauri calls' })
+  const db = house.forAll()
   const ctx: Ctx = { db, log, config }
   await ensureConnection(db, MOJALOOP, MOJALOOP)
   const closing: Record<'api' | 'worker', (() => Promise<unknown>)[]> = { api: [], worker: [] }
@@ -74,7 +78,7 @@ export async function openApp(options: AppOptions): Promise<App> {
     ctx,
     async startApi(host, port) {
       const pressure = driver === undefined ? noPressure : openPressure(driver.paying)
-      const api = await openApi(ctx, options, { wake, pressure })
+      const api = await openApi(ctx, options, { wake, pressure, calls })
       closing.api.unshift(api.close)
       closing.api.unshift(async () => pressure.close()) // first: who stops takes no rests
       if (config.BACKEND_PORT !== undefined) {
@@ -85,17 +89,22 @@ export async function openApp(options: AppOptions): Promise<App> {
     },
     async startWorker() {
       // A pool of its own: what is accepted is paid and settled however many ask the API.
-      const own = await openAsApplication(url, { max: 8, name: 'cauri worker' })
+      const own = await openAs(url, 'cauri_worker', { max: 8, name: 'cauri worker' })
       closing.worker.unshift(() => own.end())
       driver = await openWorker({ ...ctx, db: own }, options, (close) => closing.worker.unshift(close))
     },
     async stop() {
       // At the same time: an upload on a slow line must not keep the worker from giving its lease back.
       const ended = await Promise.allSettled([closeAll(closing.api), closeAll(closing.worker)])
-      await db.end()
+      await Promise.all([house.end(), calls.end()])
       for (const one of ended) if (one.status === 'rejected') throw one.reason
     },
   }
+}
+
+/** Where the roles cannot be made, the program alone keeps organisations apart. */
+function warnOf(role: string, log: Log): void {
+  if (role !== 'cauri_api') log.warn({ role }, 'the role cauri_api is not there: no row-level security')
 }
 
 async function closeAll(closing: (() => Promise<unknown>)[]): Promise<void> {
@@ -110,7 +119,7 @@ type Api = {
 async function openApi(
   ctx: Ctx,
   options: AppOptions,
-  { wake, pressure }: Pick<BulkDeps, 'wake' | 'pressure'>,
+  { wake, pressure, calls }: Pick<BulkDeps, 'wake' | 'pressure'> & { readonly calls: Db },
 ): Promise<Api> {
   const { config, log, db } = ctx
   const watch: Watch<Progress> = openWatch({
@@ -141,6 +150,7 @@ async function openApi(
   ]
   const server = await buildServer({
     ctx,
+    calls,
     routes,
     authorize: authorizeBy(ctx, identity),
     pressure,
@@ -241,7 +251,8 @@ type Live = Pick<BulkDeps, 'watch' | 'own_origins' | 'wake' | 'pressure'> & {
   readonly provider: IdentityCheck | undefined
 }
 
-const apiRoutes = ({ config }: Ctx, { identity, kyc, provider, ...live }: Live): readonly Route[] => [
+/** Every route but the server’s own and the simulators’: the tests walk them. */
+export const apiRoutes = ({ config }: Ctx, { identity, kyc, provider, ...live }: Live): readonly Route[] => [
   ...identityRoutes(identity),
   ...kycRoutes(kyc, { provider, hint_every_s: config.KYC_HINT_EVERY_S }),
   ...bulkRoutes({

@@ -42,7 +42,7 @@ export const MOJALOOP = 'mojaloop'
 export type AppOptions = {
   readonly config: Config
   readonly log: Log
-  /** The database, as its owner: migrations are done. Statements run as the role cauri_app where it exists. */
+  /** The database, as its owner: migrations are done. Statements run as the roles that they have made. */
   readonly url: string
   /** The scheme adapter, real or simulated; without one nothing is paid. */
   readonly adapter_url: string | undefined

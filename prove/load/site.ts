@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { openAsApplication, type Db } from '../../src/platform/db.ts'
+import { openAs, type Db } from '../../src/platform/db.ts'
 import { migrate } from '../../src/platform/migrate.ts'
 import { startPostgres } from '../../src/platform/postgres/index.ts'
 import { readPostmaster } from '../../src/platform/postgres/postmaster.ts'
@@ -41,7 +41,7 @@ export async function openSite(): Promise<Site> {
     const postgres = await startPostgres({ home: join(folder, 'database') })
     closing.push(() => postgres.stop())
     await migrate(postgres.url)
-    const db = await openAsApplication(postgres.url, { max: 4, name: 'cauri prove' })
+    const db = await openAs(postgres.url, 'cauri_worker', { max: 4, name: 'cauri prove' })
     closing.push(() => db.end(), killRunning)
     const members = openMembers(folder)
     const outside = members.openOutside()

@@ -377,6 +377,15 @@ const breaks: readonly Break[] = [
       `insert into audit_events (actor, action, subject, at) values ('x', 'x', 'x', clock_timestamp() - interval '2 hours')`,
     ],
   ],
+  ['INV-44', 'a guard is taken off', () => ['alter table bulk_batches disable row level security']],
+  [
+    'INV-44',
+    'a table leads to one unguarded',
+    () => ['alter table payments_batches disable row level security'],
+  ],
+  ['INV-44', 'a new table is forgotten', () => ['create table payments_trials (organization_id bigint)']],
+  ['INV-44', 'the worker would see nothing', () => ['drop policy everything on payments_accounts']],
+  ['INV-44', 'a view leads around', () => ['alter view bulk_public_batches reset (security_invoker)']],
 ]
 
 class Enough extends Error {}

@@ -1,7 +1,8 @@
 import multipart from '@fastify/multipart'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { whileServing, type Actor, type Ctx } from '../context.ts'
-import { Refusal } from '../errors.ts'
+import type { Db } from '../db.ts'
+import { Refusal, unreachable } from '../errors.ts'
 import type { SseStreams } from '../sse.ts'
 import { isAccess, type Access } from './access.ts'
 import type { Admission, Place } from './admission.ts'
@@ -22,6 +23,8 @@ export type Authorize = (request: FastifyRequest, access: Access | undefined) =>
 /** What serving a route needs besides the route. */
 export type Serving = {
   readonly ctx: Ctx
+  /** The handlers' databases are narrowed from it. */
+  readonly calls: Db
   /** Who calls, and whether the row lets him; without a row, only that the credentials are good. */
   readonly authorize: Authorize
   readonly sse: SseStreams
@@ -140,7 +143,7 @@ async function answer(
   if (replay !== undefined) return send(route, reply, replay, true)
   try {
     const said = await route.handle(
-      inputOf(serving, caller, key, request, reply) as HandlerInput<never, never, never>,
+      inputOf(serving, { route, ...caller }, key, request, reply) as HandlerInput<never, never, never>,
     )
     if (!('kind' in said)) {
       await key.done()
@@ -160,14 +163,14 @@ async function answer(
 }
 
 function inputOf(
-  { ctx, sse, stopping }: Serving,
-  { actor, place }: Caller,
+  { ctx, calls, sse, stopping }: Serving,
+  { route, actor, place }: Caller & { readonly route: Route },
   key: OpenKey,
   request: FastifyRequest,
   reply: FastifyReply,
 ): HandlerInput<unknown, unknown, unknown> {
   return {
-    ctx: { ...ctx, log: ctx.log.child({ request_id: request.id }) },
+    ctx: { ...ctx, db: dbOf(calls, actor, route.access), log: ctx.log.child({ request_id: request.id }) },
     actor,
     params: request.params,
     query: request.query,
@@ -185,6 +188,20 @@ function inputOf(
     },
     request,
     reply,
+  }
+}
+
+/** What the caller may see is all that his handler's statements see: the second net below the matrix. */
+function dbOf(calls: Db, actor: Actor, { of }: Access): Db {
+  switch (actor.kind) {
+    case 'organization':
+      return calls.forOrganization(actor.organization_id)
+    case 'person':
+      return of === 'system' ? calls.forAll() : calls.forPerson(actor.person_id)
+    case 'anonymous':
+      return calls
+    default:
+      return unreachable(actor)
   }
 }
 

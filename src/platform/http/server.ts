@@ -7,6 +7,7 @@ import { serializerCompiler } from 'fastify-type-provider-zod'
 import type { Registry } from 'prom-client'
 import type { z } from 'zod'
 import type { Ctx } from '../context.ts'
+import type { Db } from '../db.ts'
 import { Refusal, refusals } from '../errors.ts'
 import { newId } from '../ids.ts'
 import { noPressure, type Pressure } from '../pressure.ts'
@@ -25,7 +26,10 @@ import { serveMetrics, systemRoutes, type ReadyChecks } from './system-routes.ts
 import { validatorFor } from './validation.ts'
 
 export type ServerOptions = {
+  /** What the server itself needs: its database knows everybody's keys. */
   readonly ctx: Ctx
+  /** The pool that the handlers' databases are narrowed from; that of `ctx` when absent. */
+  readonly calls?: Db
   readonly routes: readonly Route[]
   readonly authorize: Authorize
   /** What `/ready` asks. */
@@ -70,6 +74,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   const sse = openSseStreams(options.heartbeat_ms === undefined ? {} : { heartbeat_ms: options.heartbeat_ms })
   const serving: Serving = {
     ctx,
+    calls: options.calls ?? ctx.db,
     authorize: options.authorize,
     sse,
     admission: openAdmission(ctx.log, options.pressure ?? noPressure, options.lanes),
