@@ -26,7 +26,13 @@ const approve = (id: bigint, by: Readonly<Record<string, string>>, body: object)
 /** A photo as a telephone makes it: lying on its side, with the place where it was taken. */
 const fromPhone = async (): Promise<Buffer> =>
   sharp({
-    create: { width: 1_600, height: 1_000, channels: 3, noise: { type: 'gaussian', mean: 128, sigma: 40 } },
+    create: {
+      width: 1_600,
+      height: 1_000,
+      channels: 3,
+      background: '#888888',
+      noise: { type: 'gaussian', mean: 128, sigma: 40 },
+    },
   })
     .withMetadata({ orientation: 6 })
     .withExifMerge({
@@ -39,8 +45,7 @@ const fromPhone = async (): Promise<Buffer> =>
 test('the known sequence works as it is written: upload, then status, then an administrator approves', async () => {
   const one = await newcomer(server)
   const original = await fromPhone()
-  expect((await sharp(original).metadata()).exif?.includes('GPS') ?? false).toBe(false)
-  expect((await sharp(original).metadata()).exif).toBeDefined()
+  expect(original.includes('Tecno Spark')).toBe(true)
   const sent = await sendDocument(server, one.access, 'ID_FRONT', {
     file: original,
     filename: 'id_front.jpg',
