@@ -80,10 +80,7 @@ export async function openWorker(
     poll_s: 2, // a wake-up that came while all were busy is lost, and somebody waits for his code
   })
   const pursuing = openPursuing(ctx, options, outbound, atStop)
-  await jobs.work<CheckDue>('kyc.check', (job) => pursueCheck(pursuing, job.data.check_id), {
-    batch: 1,
-    concurrency: 2,
-  })
+  await workOnChecks(jobs, pursuing)
   await jobs.work('ledger.check', () => checkHourly(ctx))
   await jobs.work('housekeeping', () => keepHouse(ctx, pursuing))
   await jobs.schedule('ledger.check', '17 * * * *')
@@ -134,6 +131,13 @@ function openPursuing(
   const provider = openIdentityCheck(options, outbound)
   return pursuingOf(ctx, { kyc: kycOf(options, { files, has_provider: provider !== undefined }), provider })
 }
+
+/** A second one looks while the first one hands over images. */
+const workOnChecks = (jobs: Jobs<Queue>, pursuing: PursueDeps): Promise<void> =>
+  jobs.work<CheckDue>('kyc.check', (job) => pursueCheck(pursuing, job.data.check_id), {
+    batch: 1,
+    concurrency: 2,
+  })
 
 /** What is due is looked at, and what is over ends: nothing of it depends on a job. */
 async function lookAfterProofs(pursuing: PursueDeps): Promise<void> {

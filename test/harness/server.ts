@@ -6,7 +6,7 @@ import { loadDemo } from '../../src/demo.ts'
 import { readConfig, type Config } from '../../src/platform/config.ts'
 import type { Db } from '../../src/platform/db.ts'
 import { strictMode } from '../../src/platform/http/problem.ts'
-import { openLog } from '../../src/platform/log.ts'
+import { openLog, type Log } from '../../src/platform/log.ts'
 import type { SettingsPatch } from '../../src/simulators/index.ts'
 import { freshDatabase, type FreshDatabase } from './database.ts'
 import { multipart, type Part } from './multipart.ts'
@@ -75,6 +75,8 @@ export type ServerOptions = {
   /** False: batches stay PENDING, for nothing pays them. */
   readonly worker?: boolean
   readonly simulators?: SettingsPatch
+  /** Is given every line of the log, whatever its level. */
+  readonly log_lines?: string[]
 }
 
 export const PAYER = 'ACC-123456789'
@@ -96,7 +98,7 @@ export async function openServer(options: ServerOptions = {}): Promise<TestServe
   const config = readConfig({ CAURI_HOME: home, PORT: '0', LOG_LEVEL: level, ...quickly, ...options.env })
   const app = await openApp({
     config,
-    log: openLog(config.LOG_LEVEL),
+    log: logOf(config.LOG_LEVEL, options.log_lines),
     url: database.url,
     adapter_url: `http://127.0.0.1:${world.simulators.ports.sdk}`,
     ...(config.CAURI_MODE === 'production'
@@ -149,6 +151,9 @@ export async function openServer(options: ServerOptions = {}): Promise<TestServe
     stop: () => (stopped ??= stop()),
   }
 }
+
+const logOf = (level: Config['LOG_LEVEL'], lines: string[] | undefined): Log =>
+  lines === undefined ? openLog(level) : openLog('trace', { write: (line) => void lines.push(line) })
 
 export async function answerOf(response: Response): Promise<Answer> {
   const text = await response.text()

@@ -51,7 +51,11 @@ export async function openHoled(
   return {
     routes,
     call: (route, whose) => ask(base, route, whose),
-    close: () => built.close().then(watch.close).then(() => files.close()),
+    close: () =>
+      built
+        .close()
+        .then(watch.close)
+        .then(() => files.close()),
   }
 }
 

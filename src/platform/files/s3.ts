@@ -1,4 +1,4 @@
-import type { S3Client } from '@aws-sdk/client-s3'
+import type * as Sdk from '@aws-sdk/client-s3'
 import { assertNoTransaction } from '../db.ts'
 import { assertFileName, type FileStore, type StoredFile } from '../files.ts'
 
@@ -65,7 +65,7 @@ export function openS3Store(options: S3Options): FileStore {
   }
 }
 
-type S3 = { readonly sdk: typeof import('@aws-sdk/client-s3'); readonly client: S3Client }
+type S3 = { readonly sdk: typeof Sdk; readonly client: Sdk.S3Client }
 
 async function openClient(options: S3Options): Promise<S3> {
   const sdk = await import('@aws-sdk/client-s3')
