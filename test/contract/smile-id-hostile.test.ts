@@ -80,7 +80,7 @@ describe('v1', () => {
     [413, '{"message":"Request Too Long"}', 'refused'],
     [429, '{"message":"Too Many Requests"}', 'unsent'],
     [502, '{"message":"Internal server error"}', 'unknown'],
-  ] as const)('a preparation answered %i %.60j is %s', async (status, body, kind) => {
+  ] as const)('an answer %i to a preparation (%#)', async (status, body, kind) => {
     const { receiver, client } = await scripted('v1', () => [status, body])
     const answer = await client.submit(job)
     expect(answer.kind).toBe(kind)
@@ -167,7 +167,7 @@ describe('v1', () => {
       { DOB: '2026-02-30', ExpirationDate: '2034-11-26' },
       { document: { date_of_birth: null, expires_on: '2034-11-26' } },
     ],
-  ])('of a result with %.60j this is read', async (more, expected) => {
+  ])('what is read of a result (%#)', async (more, expected) => {
     const { client } = await scripted('v1', () => [200, said({ ...good, ...more })])
     expect(await client.ask(asked)).toMatchObject({ kind: 'decided', verdict: expected })
   })
@@ -230,7 +230,7 @@ describe('v3', () => {
     [413, '{"status":"Content Too Large","message":"too large"}', 'refused'],
     [429, '{"status":"Too Many Requests","message":"Rate limit exceeded."}', 'unsent'],
     [500, '{"status":"Internal Server Error","message":"An unexpected error occurred."}', 'unknown'],
-  ] as const)('a job answered %i %.60j is %s', async (status, body, kind) => {
+  ] as const)('an answer %i to a job (%#)', async (status, body, kind) => {
     const { client } = await scripted('v3', withToken(status, body))
     const answer = await client.submit(job)
     expect(answer.kind).toBe(kind)
@@ -274,7 +274,7 @@ describe('v3', () => {
     [404, { message: 'Not Found' }, 'unknown'],
     [404, { ...state, status: 'not_found', job_id: 'another' }, 'unknown'],
     [500, { ...state }, 'unknown'],
-  ] as const)('a status %i %.80j is %s', async (status, body, kind) => {
+  ] as const)('a status %i (%#)', async (status, body, kind) => {
     const { client } = await scripted('v3', withToken(status, JSON.stringify(body)))
     const answer = await client.ask(asked)
     expect(answer.kind).toBe(kind)
@@ -362,7 +362,7 @@ describe('against the simulator', () => {
     const asked = receiver.received[0]?.body ?? ''
     const port = world.simulators.ports.simulator
     const prepared = await world.control('POST', '/smile-id/v1/upload', asked)
-    const path = new URL(String(prepared.json['upload_url'])).pathname
+    const path = new URL(prepared.json['upload_url'] as unknown as string).pathname
     expect((await world.control('PUT', path, 'PK not an archive')).status).toBe(200)
     const client = clientAt('v1', `http://127.0.0.1:${port}/smile-id`)
     const verdict = await until('a verdict', async () => {

@@ -61,6 +61,8 @@ describe('an address for images', () => {
   test.each([
     'http://uploads.smileidentity.com/a',
     'https://smileidentity.com.evil.example/a',
+    'https://uploads.smileidentity.com.evil.example/a',
+    'https://uploads.usesmileid.com.evil.example/a',
     'https://evil-smileidentity.com/a',
     'https://api.smileidentity.com@evil.example/a',
     'https://user:pw@uploads.smileidentity.com/a',
