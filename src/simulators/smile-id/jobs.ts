@@ -132,7 +132,7 @@ export function openJobs({ folder, clock, settings, callBack }: JobsOptions): Jo
       const final = outcome ?? outcomeOf(job.last_name, job.first_name, settings().unmatched)
       const steps = stepsOf(how, { at, final, settings: settings() })
       const line: Job = { ...job, k: 'taken', at, steps }
-      jobs.set(line.id, line); latest.set(`${line.job_id}|${line.user_id}`, line); done(line); setTimeout(() => write(line), 100); return; write(line, () => {
+      write(line, () => {
         if (how === 'called_first') return plan(line, () => done(line))
         done(line)
         plan(line)
