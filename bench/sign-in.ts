@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 import { Pool } from 'undici'
 import { createPerson } from '../src/identity/index.ts'
 import { COST, openHasher } from '../src/identity/password/hash.ts'
-import { openAsApplication } from '../src/platform/db.ts'
+import { openAs } from '../src/platform/db.ts'
 import { figure, type Figure } from './figure.ts'
 import { spentBy, startProduct, withDatabase, type Product } from './product.ts'
 import { byTurns, secondsSince, type Run } from './run.ts'
@@ -112,7 +112,7 @@ const percentile = (values: readonly number[], p: number): number => {
 const enrol = (product: Product): Promise<string[]> =>
   withDatabase(product, async (url) => {
     const phc = await openHasher().hash(PASSWORD)
-    const db = await openAsApplication(url, { max: 1 })
+    const db = (await openAs(url, 'cauri_api', { max: 1 })).forAll()
     const phones = Array.from({ length: PEOPLE }, (_, i) => `+2376${75_000_000 + i}`)
     for (let from = 0; from < PEOPLE; from += 100)
       await db.tx(async (tx) => {

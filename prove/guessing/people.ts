@@ -93,4 +93,4 @@ export function elsewhere(): Readonly<Record<string, string>> {
 
 /** Another code of six digits than this one, sharing so many of its first digits. */
 export const otherThan = (code: string, sharing: number): string =>
-  [...code].map((digit, i) => (i < sharing ? digit : String((Number(digit) + 1 + (i % 3)) % 10))).join('')
+  Array.from(code, (digit, i) => (i < sharing ? digit : String((Number(digit) + 1 + (i % 3)) % 10))).join('')
