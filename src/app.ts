@@ -1,4 +1,5 @@
 import { Gauge, type Registry } from 'prom-client'
+import { auditRoutes } from './audit/index.ts'
 import {
   bulkRoutes,
   readManyProgress,
@@ -7,7 +8,15 @@ import {
   type BulkDeps,
   type Progress,
 } from './bulk/index.ts'
-import { assertCredentials, authorize, identityRoutes, type Identity } from './identity/index.ts'
+import {
+  assertCredentials,
+  authorize,
+  identityRoutes,
+  may,
+  personName,
+  stillMay,
+  type Identity,
+} from './identity/index.ts'
 import { integrityRoutes, readIntegrity, type IntegrityFigures } from './integrity/index.ts'
 import {
   accountRoutes,
@@ -18,11 +27,15 @@ import {
   readFigures,
   type Figures,
 } from './payments/index.ts'
+import { notificationRoutes } from './notifications/index.ts'
 import { readConfig } from './platform/config.ts'
-import { outsideCalls, type Ctx } from './platform/context.ts'
+import { outsideCalls, type Actor, type Ctx } from './platform/context.ts'
 import { openAsApplication, openDb, sql, type Db } from './platform/db.ts'
+import { credentialsOf } from './platform/http/credentials.ts'
 import { openMetrics } from './platform/http/metrics.ts'
 import type { Route } from './platform/http/route.ts'
+import { assertOwnSite } from './platform/http/own-site.ts'
+import { settingsRoute } from './platform/http/settings-route.ts'
 import { isTrustedSandboxCall } from './platform/http/sandbox-trust.ts'
 import type { Authorize } from './platform/http/serve.ts'
 import { buildServer } from './platform/http/server.ts'
@@ -125,16 +138,24 @@ async function openApi(
     `http://127.0.0.1:${port}`,
     ...(config.PUBLIC_URL === undefined ? [] : [new URL(config.PUBLIC_URL).origin]),
   ]
+  /** Whose pages may act with the session cookie: in production only those of the address that the world knows. */
+  const page_origins = (): readonly string[] =>
+    own_origins().slice(config.CAURI_MODE === 'production' ? 2 : 0)
   const { simulator_url } = options
   const identity = identityOf(options)
   const routes: Route[] = [
-    ...apiRoutes(ctx, { watch, own_origins, wake, pressure, identity }),
+    ...apiRoutes(ctx, { watch, own_origins, page_origins, wake, pressure, identity }),
     ...(simulator_url === undefined ? [] : simulatorProxy(outbound.pool(simulator_url))),
   ]
   const server = await buildServer({
     ctx,
     routes,
-    authorize: authorizeBy(ctx, identity),
+    authorize: authorizeBy(ctx, identity, page_origins),
+    streams: {
+      recheck_ms: identity.limits.stream_recheck_ms,
+      most_per_person: identity.limits.streams_per_person,
+      judge: (calls) => stillMay(db, calls),
+    },
     pressure,
     ready: readyChecks(db),
     metrics: paymentMetrics(db),
@@ -204,6 +225,7 @@ export async function describeApi(): Promise<object> {
     {
       watch,
       own_origins: () => [],
+      page_origins: () => [],
       wake: () => undefined,
       pressure: noPressure,
       identity: identityOf({ config, secret_key: 'documents need no secret' }),
@@ -221,10 +243,14 @@ export async function describeApi(): Promise<object> {
   return document
 }
 
-type Live = Pick<BulkDeps, 'watch' | 'own_origins' | 'wake' | 'pressure'> & { readonly identity: Identity }
+type Live = Pick<BulkDeps, 'watch' | 'own_origins' | 'wake' | 'pressure'> & {
+  readonly identity: Identity
+  readonly page_origins: () => readonly string[]
+}
 
-const apiRoutes = ({ config }: Ctx, { identity, ...live }: Live): readonly Route[] => [
-  ...identityRoutes(identity),
+const apiRoutes = ({ config }: Ctx, { identity, page_origins, ...live }: Live): readonly Route[] => [
+  ...identityRoutes(identity, page_origins),
+  ...notificationRoutes,
   ...bulkRoutes({
     ...live,
     connection: { id: MOJALOOP, fee_cap: config.MOJALOOP_FEE_CAP },
@@ -233,21 +259,26 @@ const apiRoutes = ({ config }: Ctx, { identity, ...live }: Live): readonly Route
   }),
   ...accountRoutes(MOJALOOP),
   ...integrityRoutes,
+  ...auditRoutes({ access: may('audit.read'), nameOf }),
+  settingsRoute(may('settings.read')),
 ]
+
+/** Who reads the trail, as the trail names him. */
+const nameOf = (actor: Actor): string => (actor.kind === 'person' ? personName(actor.person_id) : 'nobody')
 
 /**
  * Who calls. Without credentials the sandbox's own machine is the demo organisation; a request with credentials that are not
  * good is refused, and never falls back to anything.
  */
 const authorizeBy =
-  ({ db, config }: Ctx, identity: Identity): Authorize =>
+  ({ db, config }: Ctx, identity: Identity, page_origins: () => readonly string[]): Authorize =>
   async (request, access) => {
-    const { authorization, 'cauri-organization': organization } = request.headers
+    const credentials = credentialsOf(request, config)
+    if (credentials.cookie !== undefined) assertOwnSite(request, page_origins())
     if (access === undefined) {
-      await assertCredentials(db, identity, { authorization })
+      await assertCredentials(db, identity, credentials)
       return { kind: 'anonymous' }
     }
     const demo_organization = isTrustedSandboxCall(request, config) ? DEMO_ORGANIZATION : undefined
-    const named = typeof organization === 'string' ? organization : undefined
-    return authorize(db, identity, { authorization, organization: named, demo_organization }, access)
+    return authorize(db, identity, { ...credentials, demo_organization }, access)
   }

@@ -1,11 +1,18 @@
 import { join } from 'node:path'
 import { onSettled } from './bulk/index.ts'
-import { openIdentity, type Identity, type PasswordCost, type SendCode } from './identity/index.ts'
+import {
+  openIdentity,
+  type Identity,
+  type IdentityLimits,
+  type NewsPort,
+  type PasswordCost,
+  type SendCode,
+} from './identity/index.ts'
 import type { SmsProvider } from './connectors/sms.ts'
 import type { MailSender } from './connectors/mail.ts'
 import { openSmtp } from './connectors/mail/index.ts'
 import { openAfricasTalking, openOrangeSms } from './connectors/sms/index.ts'
-import { notify } from './notifications/index.ts'
+import { choosePreference, countUnread, listChoices, newsKinds, notify } from './notifications/index.ts'
 import type { PurposeHandler } from './payments/index.ts'
 import type { Config } from './platform/config.ts'
 import { sql } from './platform/db.ts'
@@ -31,6 +38,8 @@ export type AppOptions = {
   readonly secret_key: string
   /** What a password hash costs; today's recommendation when absent. */
   readonly password_cost?: PasswordCost
+  /** Other limits and durations of sign-in than the usual ones: tests have shorter ones. */
+  readonly limits?: Partial<IdentityLimits>
 }
 
 export const spoolFolder = (config: Config): string => join(config.home, 'uploads')
@@ -43,15 +52,22 @@ export const identityOf = ({
   config,
   secret_key,
   password_cost,
-}: Pick<AppOptions, 'config' | 'secret_key' | 'password_cost'>): Identity =>
+  limits,
+}: Pick<AppOptions, 'config' | 'secret_key' | 'password_cost' | 'limits'>): Identity =>
   openIdentity({
     secret_key,
     field_key: config.FIELD_ENCRYPTION_KEY,
+    is_sandbox: config.CAURI_MODE === 'sandbox',
+    news,
+    ...(limits === undefined ? {} : { limits }),
     public_url: config.PUBLIC_URL,
     password_cost,
     sendCode: sendCodeBySms,
     askReset: (tx, account) => outbox.add<OutboxKind>(tx, 'identity.reset_asked', 'person:unknown', account),
   })
+
+/** What people want to hear of, as notifications keep it. */
+const news: NewsPort = { kinds: newsKinds, listChoices, choose: choosePreference, countUnread }
 
 const codeKinds = { VERIFY_PHONE: 'phone_code', RESET_PASSWORD: 'password_reset' } as const
 

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { openSealer, openSigningKey, record } from './audit/index.ts'
 import { sweepSpool } from './bulk/index.ts'
 import { openMojaloop } from './connectors/index.ts'
-import { beginReset, cleanThrottles, type Identifier } from './identity/index.ts'
+import { beginReset, cleanThrottles, cleanTickets, type Identifier } from './identity/index.ts'
 import { runCheck } from './integrity/index.ts'
 import { countWaiting, sendMessage, sweepNotifications, type Sending } from './notifications/index.ts'
 import { openDriver, type ConnectionSettings, type Driver } from './payments/index.ts'
@@ -175,6 +175,7 @@ async function keepHouse({ db, config, log }: Ctx): Promise<void> {
   const keys = await cleanIdempotency(db)
   const uploads = await sweepSpool(spoolFolder(config), 86_400_000)
   const throttles = await cleanThrottles(db)
+  await cleanTickets(db)
   const messages = await sweepNotifications(db)
   log.info({ keys, uploads, throttles, messages }, 'housekeeping done')
 }

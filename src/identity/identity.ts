@@ -2,6 +2,8 @@ import { createHmac } from 'node:crypto'
 import type { Tx } from '../platform/db.ts'
 import type { Language } from '../platform/http/language.ts'
 import { COST, openHasher, type Cost, type Hasher } from './password/hash.ts'
+import { readKeyRing } from '../platform/crypto/key-ring.ts'
+import { noNews, type NewsPort } from './news.ts'
 import { keyFor } from './token/seal.ts'
 
 export const purposes = ['VERIFY_PHONE', 'RESET_PASSWORD'] as const
@@ -66,6 +68,21 @@ export type Limits = {
   readonly code_failures: number
   /** Wrong codes of everybody together in one hour: limits per person alone do not bound a guesser with many of them. */
   readonly code_failures_per_hour: number
+  /** A second factor that was shown on a sign-in counts so long for what is sensitive. */
+  readonly step_up_s: number
+  /** A browser's sign-in that is not used for so long is worth nothing. */
+  readonly cookie_idle_s: number
+  /** It lasts so long at most, however much it is used. */
+  readonly cookie_session_s: number
+  /** That it was used is written down so often at most. */
+  readonly cookie_touch_s: number
+  readonly ticket_s: number
+  /** An open event stream is judged anew so often (milliseconds). */
+  readonly stream_recheck_ms: number
+  /** Event streams that one person may have open in one process. */
+  readonly streams_per_person: number
+  /** A proposed change of roles that nobody has confirmed for so long is void. */
+  readonly role_change_s: number
   /** An answer to a reset code is held back so long (milliseconds), that its time does not tell who exists. */
   readonly reset_answers_after_ms: number
 }
@@ -88,6 +105,14 @@ export const LIMITS: Limits = {
   codes_per_day: 5,
   code_failures: 20,
   code_failures_per_hour: 200,
+  step_up_s: 300,
+  cookie_idle_s: 12 * 3_600,
+  cookie_session_s: 7 * DAY_S,
+  cookie_touch_s: 60,
+  ticket_s: 60,
+  stream_recheck_ms: 4_000,
+  streams_per_person: 20,
+  role_change_s: 7 * DAY_S,
   reset_answers_after_ms: 400,
 }
 
@@ -99,8 +124,12 @@ export type Identity = {
   readonly askReset: AskReset
   /** `iss` of access tokens. */
   readonly issuer: string
-  /** Seals the private keys of access tokens. */
-  readonly sealing_key: Buffer
+  /** Seal the private keys of access tokens and the secrets of second factors: the first seals, all open. */
+  readonly sealing_keys: SealingKeys
+  /** In the sandbox who has no second factor passes where one is asked for. */
+  readonly is_sandbox: boolean
+  /** What people want to hear of: kept by whoever sends messages. */
+  readonly news: NewsPort
   /** A keyed hash for one use: who reads the database alone cannot try values on it. */
   readonly digest: (use: string, text: string) => Buffer
 }
@@ -108,14 +137,26 @@ export type Identity = {
 export type IdentityOptions = {
   /** SECRET_KEY: keys the hashes of codes and of what is counted. */
   readonly secret_key: string
-  /** FIELD_ENCRYPTION_KEY: seals private keys; SECRET_KEY when absent. */
+  /** FIELD_ENCRYPTION_KEY, one secret or a list of them: seals private keys; SECRET_KEY when absent. */
   readonly field_key?: string | undefined
   readonly public_url?: string | undefined
+  readonly is_sandbox?: boolean
+  readonly news?: NewsPort
   readonly sendCode: SendCode
   readonly askReset: AskReset
   /** What a hash costs; today's recommendation when absent. */
   readonly password_cost?: Cost | undefined
   readonly limits?: Partial<Limits>
+}
+
+/** Keys for sealing, the one that seals first. */
+export type SealingKeys = readonly [Buffer, ...Buffer[]]
+
+function sealingKeys({ field_key, secret_key }: IdentityOptions): SealingKeys {
+  const keyOf = (secret: string): Buffer => keyFor(secret, 'cauri identity signing keys')
+  if (field_key === undefined) return [keyOf(secret_key)]
+  const { newest, all } = readKeyRing(field_key)
+  return [keyOf(newest.secret), ...all.filter((one) => one !== newest).map(({ secret }) => keyOf(secret))]
 }
 
 export function openIdentity(options: IdentityOptions): Identity {
@@ -126,7 +167,9 @@ export function openIdentity(options: IdentityOptions): Identity {
     sendCode: options.sendCode,
     askReset: options.askReset,
     issuer: options.public_url ?? 'urn:cauri:sandbox',
-    sealing_key: keyFor(options.field_key ?? options.secret_key, 'cauri identity signing keys'),
+    sealing_keys: sealingKeys(options),
+    is_sandbox: options.is_sandbox ?? false,
+    news: options.news ?? noNews,
     digest: (use, text) => createHmac('sha256', digest_key).update(`${use}\0${text}`).digest(),
   }
 }

@@ -1,5 +1,5 @@
 import { accessTo, type Access } from '../platform/http/access.ts'
-import type { PersonRole } from './person.ts'
+import { isPrivileged, type PersonRole } from './person.ts'
 
 /** What somebody may be in an organisation. One member may be several of them. */
 export const memberRoles = ['GESTIONNAIRE', 'APPROBATEUR', 'TRESORIER', 'SUPERVISEUR', 'DEVELOPPEUR'] as const
@@ -170,11 +170,18 @@ export const matrix = {
 
 export type Action = keyof typeof matrix
 
+/** Whether the action wants a second factor that was shown a few minutes ago. */
+export const wantsStepUp = (rule: Rule): boolean => 'step_up' in rule && rule.step_up === true
+
+/** Whether it wants one to be set up, in production: so do all that only administrators and arbiters may. */
+export const wantsSecondFactor = (rule: Rule): boolean =>
+  wantsStepUp(rule) || ((rule.of === 'system' || rule.of === 'person') && rule.roles.every(isPrivileged))
+
 const rules: Readonly<Record<Action, Rule>> = matrix
 const rows = new Map<string, Access>(
   Object.entries(rules).map(([action, rule]) => [
     action,
-    accessTo(action, rule.of, 'step_up' in rule && rule.step_up),
+    accessTo(action, rule.of, { step_up: wantsStepUp(rule), second_factor: wantsSecondFactor(rule) }),
   ]),
 )
 

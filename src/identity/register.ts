@@ -44,16 +44,16 @@ export async function register(
   return db.tx(async (tx) => {
     const made = await createPerson(tx, 'register', { person, phc })
     await sendCode(tx, identity, { person: made, purpose: 'VERIFY_PHONE' })
-    const tokens = await openSession(tx, identity, { person_id: made.id, device })
+    const tokens = await openSession(tx, identity, { person_id: made.id, device, second_factor: false })
     return { person: made, tokens }
   })
 }
 
-/** Writes a new person with the hash of his password. `actor` is who makes him. Refuses PHONE_TAKEN and EMAIL_TAKEN. */
+/** Writes a new person with the hash of his password; without one, he sets one by a code. `actor` is who makes him. Refuses PHONE_TAKEN and EMAIL_TAKEN. */
 export async function createPerson(
   tx: Tx,
   actor: string,
-  { person, phc }: { readonly person: NewPerson; readonly phc: string },
+  { person, phc }: { readonly person: NewPerson; readonly phc?: string },
 ): Promise<Person> {
   const id = await insertPerson(tx, person, phc)
   const roles = person.roles.join(' ')

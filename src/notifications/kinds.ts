@@ -18,7 +18,8 @@ export type News = {
 export type Kind = keyof News
 
 /** The kinds that a person may switch off, and sees after signing in. */
-export type NewsKind = 'batch_finished' | 'review_needed'
+export const newsKinds = ['batch_finished', 'review_needed'] as const satisfies readonly Kind[]
+export type NewsKind = (typeof newsKinds)[number]
 
 type Rule = {
   /**

@@ -11,6 +11,7 @@ import { refusalsOf, schemaOf } from './openapi.ts'
 import { strictMode } from './problem.ts'
 import { checkBody, dropRest, limitBodyTime } from './request-body.ts'
 import { openKey, type OpenKey } from './route-key.ts'
+import type { StreamGuard } from './stream-guard.ts'
 import { laneOf, taken, type HandlerInput, type Route } from './route.ts'
 
 /**
@@ -25,6 +26,8 @@ export type Serving = {
   /** Who calls, and whether the row lets him; without a row, only that the credentials are good. */
   readonly authorize: Authorize
   readonly sse: SseStreams
+  /** Judges open streams anew; without it, none is. */
+  readonly guard: StreamGuard | undefined
   readonly admission: Admission
   /** Aborted when the server stops. */
   readonly stopping: AbortSignal
@@ -155,7 +158,7 @@ async function answer(
 }
 
 function inputOf(
-  { ctx, sse, stopping }: Serving,
+  { ctx, sse, guard, stopping }: Serving,
   { actor, place }: Caller,
   key: OpenKey,
   request: FastifyRequest,
@@ -176,7 +179,11 @@ function inputOf(
     },
     openSse: () => {
       place?.stay()
-      return sse.open(reply)
+      guard?.assertRoom(actor)
+      const stream = sse.open(reply)
+      const access = request.routeOptions.config.declared?.access
+      if (access !== undefined) guard?.watch(stream, { actor, access })
+      return stream
     },
     request,
     reply,
