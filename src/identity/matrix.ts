@@ -195,6 +195,16 @@ export function may(action: Action): Access {
 export const ruleOf = (action: string): Rule | undefined =>
   Object.hasOwn(matrix, action) ? rules[action as Action] : undefined
 
+/** What these roles allow, in that name. */
+export const actionsOf = (
+  of: Exclude<Rule['of'], 'open'>,
+  roles: readonly (PersonRole | MemberRole)[],
+): readonly Action[] =>
+  (Object.keys(matrix) as Action[]).filter((action) => {
+    const rule = rules[action]
+    return rule.of === of && rule.roles.some((role) => roles.includes(role))
+  })
+
 /** What an API key may be given. */
 export const keyScopes: readonly Action[] = (Object.keys(matrix) as Action[]).filter((action) => {
   const rule = rules[action]

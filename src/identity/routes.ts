@@ -3,6 +3,7 @@ import type { Identity } from './identity.ts'
 import { adminRoutes } from './routes/admin.ts'
 import { passwordRoutes } from './routes/password.ts'
 import { personRoutes } from './routes/person.ts'
+import { profileRoutes } from './routes/profile.ts'
 import { secondFactorRoutes } from './routes/second-factor.ts'
 import { sessionRoutes } from './routes/session.ts'
 import { signInRoutes } from './routes/sign-in.ts'
@@ -14,6 +15,7 @@ export const identityRoutes = (
 ): readonly Route[] => [
   ...signInRoutes(identity),
   ...passwordRoutes(identity),
+  ...profileRoutes(identity),
   ...personRoutes(identity),
   ...secondFactorRoutes(identity),
   ...sessionRoutes(identity, page_origins),

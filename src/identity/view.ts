@@ -1,5 +1,7 @@
 import { z } from 'zod'
 import { kycStates, personRoles, type Person } from './person.ts'
+import { memberRoles } from './matrix.ts'
+import type { Membership } from './sql/members.ts'
 import type { ListedPerson } from './sql/admin.ts'
 import type { RoleChange } from './sql/role-changes.ts'
 import type { SessionRow } from './sql/sessions.ts'
@@ -48,6 +50,22 @@ export function personView(person: Person): z.output<typeof personSchema> {
     created_at: created_at.toISOString(),
   }
 }
+
+export const membershipSchema = z
+  .object({
+    organization: z.object({ id: z.int(), name: z.string() }),
+    roles: z.array(z.enum(memberRoles)),
+    permissions: z.array(z.string()).describe('what they allow there, by the actions of the matrix'),
+  })
+  .meta({ id: 'Membership' })
+
+export const membershipView = (
+  one: Membership & { readonly permissions: readonly string[] },
+): z.output<typeof membershipSchema> => ({
+  organization: { id: Number(one.organization_id), name: one.organization },
+  roles: [...one.roles],
+  permissions: [...one.permissions],
+})
 
 export const roleChangeSchema = z
   .object({

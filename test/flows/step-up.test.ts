@@ -163,3 +163,60 @@ test('a factor that is given up takes what was shown of it along', async () => {
     select count(*) as n from identity_sessions where person_id = ${id} and second_factor_at is not null`)
   expect(row.n).toBe(0n)
 })
+
+test('the profile says what a person may do, where, and what waits for him; he chooses what he hears of', async () => {
+  const person = await registerPerson(sandbox)
+  const as = { ...bearer(person.access), ...elsewhere() }
+  const organization_id = (await sandbox.db.tx((tx) => ensureOrganization(tx, 'La caisse du profil'))).id
+  await sandbox.db.tx((tx) =>
+    putMember(tx, { organization_id, person_id: person.id, roles: ['APPROBATEUR', 'DEVELOPPEUR'] }),
+  )
+  const read = async () => (await sandbox.call('GET', '/api/auth/profile/', undefined, as)).body
+  const first = await read()
+  expect(first).toMatchObject({
+    has_second_factor: false,
+    counts: { unread_notifications: 0, sessions: 1 },
+    memberships: [
+      {
+        organization: { id: Number(organization_id), name: 'La caisse du profil' },
+        roles: ['APPROBATEUR', 'DEVELOPPEUR'],
+      },
+    ],
+  })
+  const [{ permissions }] = first.memberships
+  expect(permissions).toEqual(expect.arrayContaining(['bulk.read', 'bulk.approve', 'keys.manage']))
+  for (const other of ['bulk.create', 'accounts.top_up', 'members.manage', 'people.read'])
+    expect(permissions).not.toContain(other)
+  expect(first.permissions).toContain('profile.write')
+  expect(first.permissions).not.toContain('people.read')
+  expect(first.notifications).toHaveLength(6)
+
+  const patch = (notifications: readonly object[]) =>
+    sandbox.call('PATCH', '/api/auth/profile', { notifications }, as)
+  const off = { kind: 'batch_finished', channel: 'sms', is_wanted: false }
+  expect((await patch([off])).body.notifications.filter((one: typeof off) => !one.is_wanted)).toEqual([off])
+  for (const bad of [{ kind: 'phone_code' }, { kind: 'nothing' }, { channel: 'pigeon' }, { more: 1 }])
+    expect((await patch([{ ...off, ...bad }])).status).toBe(400)
+
+  for (const id of [person.id, person.id, 1n])
+    await sandbox.db.run(sql`
+      insert into notifications_in_app (person_id, kind, title, text) values (${id}, 'batch_finished', 'Fini', 'Tout est payé')`)
+  expect((await read()).counts.unread_notifications).toBe(2)
+  const list = (query = '') => sandbox.call('GET', `/api/notifications${query}`, undefined, as)
+  const page = await list('?limit=1')
+  expect(page.body).toMatchObject({ unread: 2, notifications: [{ title: 'Fini', read_at: null }] })
+  const next = /^<([^>]+)>/.exec(page.headers.get('link') ?? '')?.[1] ?? ''
+  const rest = await sandbox.call('GET', next, undefined, as)
+  expect(rest.body.notifications).toHaveLength(1)
+  expect(rest.body.next_cursor).toBeUndefined()
+  const mark = (id: number) => sandbox.call('POST', `/api/notifications/${id}/read`, undefined, as)
+  expect((await mark(page.body.notifications[0].id)).body).toEqual({ unread: 1 })
+  const { id: foreign } = await sandbox.db.one<{ id: bigint }>(
+    sql`select id from notifications_in_app where person_id = 1`,
+  )
+  expect(judged(await mark(Number(foreign)))).toEqual([404, 'NOTIFICATION_NOT_FOUND'])
+  expect((await sandbox.call('POST', '/api/notifications/read', {}, as)).body).toEqual({ unread: 0 })
+  expect(
+    (await list()).body.notifications.every(({ read_at }: { read_at: unknown }) => read_at !== null),
+  ).toBe(true)
+})
