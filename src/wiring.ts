@@ -4,6 +4,8 @@ import {
   findPerson,
   openIdentity,
   type Identity,
+  type IdentityLimits,
+  type NewsPort,
   type PasswordCost,
   type SendCode,
 } from './identity/index.ts'
@@ -23,7 +25,7 @@ import type { IdentityCheck } from './connectors/identity-check.ts'
 import { openSmtp } from './connectors/mail/index.ts'
 import { openSmileIdV1, openSmileIdV3 } from './connectors/smile-id/index.ts'
 import { openAfricasTalking, openOrangeSms } from './connectors/sms/index.ts'
-import { notify } from './notifications/index.ts'
+import { choosePreference, countUnread, listChoices, newsKinds, notify } from './notifications/index.ts'
 import type { PurposeHandler } from './payments/index.ts'
 import type { Config } from './platform/config.ts'
 import type { Ctx } from './platform/context.ts'
@@ -53,6 +55,8 @@ export type AppOptions = {
   readonly secret_key: string
   /** What a password hash costs; today's recommendation when absent. */
   readonly password_cost?: PasswordCost
+  /** Other limits and durations of sign-in than the usual ones: tests have shorter ones. */
+  readonly limits?: Partial<IdentityLimits>
 }
 
 export const spoolFolder = (config: Config): string => join(config.home, 'uploads')
@@ -65,10 +69,14 @@ export const identityOf = ({
   config,
   secret_key,
   password_cost,
-}: Pick<AppOptions, 'config' | 'secret_key' | 'password_cost'>): Identity =>
+  limits,
+}: Pick<AppOptions, 'config' | 'secret_key' | 'password_cost' | 'limits'>): Identity =>
   openIdentity({
     secret_key,
     field_key: config.FIELD_ENCRYPTION_KEY,
+    is_sandbox: config.CAURI_MODE === 'sandbox',
+    news,
+    ...(limits === undefined ? {} : { limits }),
     public_url: config.PUBLIC_URL,
     password_cost,
     sendCode: sendCodeBySms,
@@ -144,6 +152,8 @@ export async function tellKycNews(tx: Tx, { kind, person_id, reason }: KycNews):
       unreachable(kind)
   }
 }
+/** What people want to hear of, as notifications keep it. */
+const news: NewsPort = { kinds: newsKinds, listChoices, choose: choosePreference, countUnread }
 
 const codeKinds = { VERIFY_PHONE: 'phone_code', RESET_PASSWORD: 'password_reset' } as const
 

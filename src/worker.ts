@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { openSealer, openSigningKey, record } from './audit/index.ts'
 import { sweepSpool } from './bulk/index.ts'
 import { openMojaloop } from './connectors/index.ts'
-import { beginReset, cleanThrottles, type Identifier } from './identity/index.ts'
+import { beginReset, cleanThrottles, cleanTickets, type Identifier } from './identity/index.ts'
 import {
   expireProofs,
   keepDocuments,
@@ -233,6 +233,7 @@ async function keepHouse({ db, config, log }: Ctx, { kyc }: PursueDeps): Promise
   const keys = await cleanIdempotency(db)
   const uploads = await sweepSpool(spoolFolder(config), 86_400_000)
   const throttles = await cleanThrottles(db)
+  await cleanTickets(db)
   const messages = await sweepNotifications(db)
   const waiting = await sweepSealedSpool(spoolFolder(config), 86_400_000)
   const documents = await keepDocuments(db, kyc)

@@ -1,4 +1,4 @@
-import { describeApi } from '../../src/app.ts'
+import { describeApi } from '../../src/api.ts'
 import type { Page } from './page.ts'
 import { table } from './table.ts'
 

@@ -17,7 +17,9 @@ const groups: Readonly<Record<string, () => Promise<Group>>> = {
   audit: async () => (await import('./audit.ts')).audit,
   jobs: async () => (await import('./jobs.ts')).jobs,
   sql: async () => (await import('./sql.ts')).sqlCommand,
-  kyc: async () => (await import('./kyc.ts')).kyc,
+  createsuperuser: async () => (await import('./superuser.ts')).createsuperuser,
+  user: async () => (await import('./user.ts')).user,
+  keys: async () => (await import('./keys.ts')).keys,
   webhooks: async () => (await import('./webhooks.ts')).webhooks,
 }
 

@@ -3,6 +3,7 @@ import { keyRingOf, type RingKey } from '../platform/crypto/key-ring.ts'
 import type { Tx } from '../platform/db.ts'
 import type { Language } from '../platform/http/language.ts'
 import { COST, openHasher, type Cost, type Hasher } from './password/hash.ts'
+import { noNews, type NewsPort } from './news.ts'
 import { keyFor } from './token/seal.ts'
 
 export const purposes = ['VERIFY_PHONE', 'RESET_PASSWORD'] as const
@@ -67,6 +68,21 @@ export type Limits = {
   readonly code_failures: number
   /** Wrong codes of everybody together in one hour: limits per person alone do not bound a guesser with many of them. */
   readonly code_failures_per_hour: number
+  /** A second factor that was shown on a sign-in counts so long for what is sensitive. */
+  readonly step_up_s: number
+  /** A browser's sign-in that is not used for so long is worth nothing. */
+  readonly cookie_idle_s: number
+  /** It lasts so long at most, however much it is used. */
+  readonly cookie_session_s: number
+  /** That it was used is written down so often at most. */
+  readonly cookie_touch_s: number
+  readonly ticket_s: number
+  /** An open event stream is judged anew so often (milliseconds). */
+  readonly stream_recheck_ms: number
+  /** Event streams that one person may have open in one process. */
+  readonly streams_per_person: number
+  /** A proposed change of roles that nobody has confirmed for so long is void. */
+  readonly role_change_s: number
   /** An answer to a reset code is held back so long (milliseconds), that its time does not tell who exists. */
   readonly reset_answers_after_ms: number
 }
@@ -89,6 +105,14 @@ export const LIMITS: Limits = {
   codes_per_day: 5,
   code_failures: 20,
   code_failures_per_hour: 200,
+  step_up_s: 300,
+  cookie_idle_s: 12 * 3_600,
+  cookie_session_s: 7 * DAY_S,
+  cookie_touch_s: 60,
+  ticket_s: 60,
+  stream_recheck_ms: 4_000,
+  streams_per_person: 20,
+  role_change_s: 7 * DAY_S,
   reset_answers_after_ms: 400,
 }
 
@@ -100,10 +124,12 @@ export type Identity = {
   readonly askReset: AskReset
   /** `iss` of access tokens. */
   readonly issuer: string
-  /** Seals private keys of access tokens and secrets of second factors. */
-  readonly sealing_key: Buffer
-  /** That one, and those that sealed before it. */
-  readonly opening_keys: readonly Buffer[]
+  /** Seal the private keys of access tokens and the secrets of second factors: the first seals, all open. */
+  readonly sealing_keys: SealingKeys
+  /** In the sandbox who has no second factor passes where one is asked for. */
+  readonly is_sandbox: boolean
+  /** What people want to hear of: kept by whoever sends messages. */
+  readonly news: NewsPort
   /** A keyed hash for one use: who reads the database alone cannot try values on it. */
   readonly digest: (use: string, text: string) => Buffer
 }
@@ -111,9 +137,11 @@ export type Identity = {
 export type IdentityOptions = {
   /** SECRET_KEY: keys the hashes of codes and of what is counted. */
   readonly secret_key: string
-  /** FIELD_ENCRYPTION_KEY, one key or a list: the first seals, all open; SECRET_KEY when absent. */
+  /** FIELD_ENCRYPTION_KEY, one secret or a list of them: the first seals, all open; SECRET_KEY when absent. */
   readonly field_key?: string | undefined
   readonly public_url?: string | undefined
+  readonly is_sandbox?: boolean
+  readonly news?: NewsPort
   readonly sendCode: SendCode
   readonly askReset: AskReset
   /** What a hash costs; today's recommendation when absent. */
@@ -121,9 +149,16 @@ export type IdentityOptions = {
   readonly limits?: Partial<Limits>
 }
 
+/** Keys for sealing, the one that seals first. */
+export type SealingKeys = readonly [Buffer, ...Buffer[]]
+
+function sealingKeys({ field_key, secret_key }: IdentityOptions): SealingKeys {
+  const keyOf = ({ secret }: RingKey): Buffer => keyFor(secret, 'cauri identity signing keys')
+  const { newest, all } = keyRingOf(field_key, secret_key)
+  return [keyOf(newest), ...all.filter((one) => one !== newest).map(keyOf)]
+}
+
 export function openIdentity(options: IdentityOptions): Identity {
-  const ring = keyRingOf(options.field_key, options.secret_key)
-  const sealingKey = ({ secret }: RingKey): Buffer => keyFor(secret, 'cauri identity signing keys')
   const digest_key = keyFor(options.secret_key, 'cauri identity digests')
   return {
     hasher: openHasher({ cost: options.password_cost ?? COST }),
@@ -131,8 +166,9 @@ export function openIdentity(options: IdentityOptions): Identity {
     sendCode: options.sendCode,
     askReset: options.askReset,
     issuer: options.public_url ?? 'urn:cauri:sandbox',
-    sealing_key: sealingKey(ring.newest),
-    opening_keys: ring.all.map(sealingKey),
+    sealing_keys: sealingKeys(options),
+    is_sandbox: options.is_sandbox ?? false,
+    news: options.news ?? noNews,
     digest: (use, text) => createHmac('sha256', digest_key).update(`${use}\0${text}`).digest(),
   }
 }

@@ -10,16 +10,26 @@ export {
   findOrganizationByName,
   type Organization,
 } from './organization.ts'
-export { openIdentity, type CodeMessage, type Identifier, type Identity, type SendCode } from './identity.ts'
+export {
+  openIdentity,
+  type CodeMessage,
+  type Identifier,
+  type Identity,
+  type Limits as IdentityLimits,
+  type SendCode,
+} from './identity.ts'
+export { type NewsChoice, type NewsPort } from './news.ts'
 export { kycStates, personName, personRoles, type KycStatus, type Person, type PersonRole } from './person.ts'
 export { type Cost as PasswordCost } from './password/hash.ts'
-export { attest, createPerson, type Attested } from './register.ts'
-export { resealSecondFactors } from './reseal.ts'
+export { attest, createAdministrator, createPerson, type Attested } from './register.ts'
+export { giveRoles, resetSecondFactor, setActive, type Changer } from './administer.ts'
+export { findListed, listPeople, type ListedPerson, type PeopleFilter } from './sql/admin.ts'
+export { rotateKeys, type Rotated } from './reseal.ts'
 export { erasePerson, exportPerson, type PersonExport } from './privacy.ts'
 export { listKycExpired, lockKycFacts, readKycFacts, type KycFacts } from './kyc.ts'
 export { findPerson, findPersonByPhone } from './sql/people.ts'
 export { beginReset } from './change-password.ts'
-export { assertCredentials, authorize, type Claimed } from './authorize.ts'
+export { assertCredentials, authorize, stillMay, type Claimed } from './authorize.ts'
 export {
   keyScopes,
   matrix,
@@ -33,4 +43,5 @@ export {
 export { listMemberships, putMember, type Membership } from './sql/members.ts'
 export { rotateSigningKey } from './token/keys.ts'
 export { cleanThrottles } from './sql/throttles.ts'
+export { cleanTickets } from './sql/stream-tickets.ts'
 export { identityRoutes } from './routes.ts'

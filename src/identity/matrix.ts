@@ -1,5 +1,5 @@
 import { accessTo, type Access } from '../platform/http/access.ts'
-import type { PersonRole } from './person.ts'
+import { isPrivileged, type PersonRole } from './person.ts'
 
 /** What somebody may be in an organisation. One member may be several of them. */
 export const memberRoles = ['GESTIONNAIRE', 'APPROBATEUR', 'TRESORIER', 'SUPERVISEUR', 'DEVELOPPEUR'] as const
@@ -181,11 +181,18 @@ export const matrix = {
 
 export type Action = keyof typeof matrix
 
+/** Whether the action wants a second factor that was shown a few minutes ago. */
+export const wantsStepUp = (rule: Rule): boolean => 'step_up' in rule && rule.step_up === true
+
+/** Whether it wants one to be set up, in production: so do all that only administrators and arbiters may. */
+export const wantsSecondFactor = (rule: Rule): boolean =>
+  wantsStepUp(rule) || ((rule.of === 'system' || rule.of === 'person') && rule.roles.every(isPrivileged))
+
 const rules: Readonly<Record<Action, Rule>> = matrix
 const rows = new Map<string, Access>(
   Object.entries(rules).map(([action, rule]) => [
     action,
-    accessTo(action, rule.of, 'step_up' in rule && rule.step_up),
+    accessTo(action, rule.of, { step_up: wantsStepUp(rule), second_factor: wantsSecondFactor(rule) }),
   ]),
 )
 
@@ -198,6 +205,16 @@ export function may(action: Action): Access {
 
 export const ruleOf = (action: string): Rule | undefined =>
   Object.hasOwn(matrix, action) ? rules[action as Action] : undefined
+
+/** What these roles allow, in that name. */
+export const actionsOf = (
+  of: Exclude<Rule['of'], 'open'>,
+  roles: readonly (PersonRole | MemberRole)[],
+): readonly Action[] =>
+  (Object.keys(matrix) as Action[]).filter((action) => {
+    const rule = rules[action]
+    return rule.of === of && rule.roles.some((role) => roles.includes(role))
+  })
 
 /** What an API key may be given. */
 export const keyScopes: readonly Action[] = (Object.keys(matrix) as Action[]).filter((action) => {

@@ -3,8 +3,8 @@ import { freshDatabase } from '../../test/harness/database.ts'
 import { sql } from '../platform/db.ts'
 import { openIdentity, type Identity } from './identity.ts'
 import { createPerson } from './register.ts'
-import { resealSecondFactors } from './reseal.ts'
-import { seal, unsealWithAny } from './token/seal.ts'
+import { rotateKeys } from './reseal.ts'
+import { seal, unsealWith } from './token/seal.ts'
 
 const [OLD, NEW, SECRET] = ['o'.repeat(32), 'n'.repeat(32), 's'.repeat(32)]
 const PHC = '$argon2id$v=19$m=64,t=1,p=1$4AP+8MX3r7lk08Yn3Ko6Sg$FDReF22F38mB+eGOqHPXUBiJnAfZilyLkgTeP+fR7iQ'
@@ -30,7 +30,7 @@ test('second factors open under every key of the list, and after sealing anew wi
         preferred_language: 'fr',
       } as const
       const { id } = await createPerson(tx, 'test', { person, phc: PHC })
-      const sealed = seal(before.sealing_key, `person:${id}`, Buffer.from(`secret ${i}`))
+      const sealed = seal(before.sealing_keys[0], `person:${id}`, Buffer.from(`secret ${i}`))
       await tx.run(
         sql`insert into identity_second_factors (person_id, sealed_secret) values (${id}, ${sealed})`,
       )
@@ -40,15 +40,16 @@ test('second factors open under every key of the list, and after sealing anew wi
     const rows = await db.many<{ person_id: bigint; sealed_secret: Buffer }>(sql`
       select person_id, sealed_secret from identity_second_factors order by person_id`)
     return rows.map(({ person_id, sealed_secret }) =>
-      String(unsealWithAny(identity.opening_keys, `person:${person_id}`, sealed_secret)),
+      String(unsealWith(identity.sealing_keys, `person:${person_id}`, sealed_secret)),
     )
   }
   const secrets = ['secret 0', 'secret 1', 'secret 2']
   expect(await read(both)).toEqual(secrets)
-  await expect(read(after)).rejects.toThrow('unable to authenticate data')
-  expect(await resealSecondFactors(db, both, 'test')).toBe(3)
-  expect(await resealSecondFactors(db, both, 'test')).toBe(3)
+  await expect(read(after)).rejects.toThrow('FIELD_ENCRYPTION_KEY')
+  const rotated = async (): Promise<unknown> => (await rotateKeys(db, both, 'test')).second_factors
+  expect(await rotated()).toEqual({ resealed: 3, unreadable: 0 })
+  expect(await rotated()).toEqual({ resealed: 0, unreadable: 0 })
   expect(await read(after)).toEqual(secrets)
-  await expect(read(before)).rejects.toThrow('unable to authenticate data')
+  await expect(read(before)).rejects.toThrow('FIELD_ENCRYPTION_KEY')
   expect(ids).toHaveLength(3)
 })

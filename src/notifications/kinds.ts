@@ -23,8 +23,15 @@ export type News = {
 export type Kind = keyof News
 
 /** The kinds that a person may switch off, and sees after signing in. */
-export type NewsKind =
-  'batch_finished' | 'review_needed' | 'kyc_verified' | 'kyc_rejected' | 'kyc_resubmit' | 'kyc_expired'
+export const newsKinds = [
+  'batch_finished',
+  'review_needed',
+  'kyc_verified',
+  'kyc_rejected',
+  'kyc_resubmit',
+  'kyc_expired',
+] as const satisfies readonly Kind[]
+export type NewsKind = (typeof newsKinds)[number]
 
 type Rule = {
   /**

@@ -18,6 +18,8 @@ export type Actor =
       readonly name: string
       /** The member who acts; absent where it is not a person. */
       readonly person_id?: bigint
+      /** His sign-in. */
+      readonly session_id?: string
       /** His roles there. */
       readonly roles?: readonly string[]
     }

@@ -29,7 +29,7 @@ let server: TestServer
 beforeAll(async () => {
   // Both keys open; the first of the list seals.
   const env = { ...BEHIND_PROXY, ...QUICK_CHECKS, FIELD_ENCRYPTION_KEY: `1:${FIRST},2:${SECOND}` }
-  server = await openServer({ env, log_lines: lines })
+  server = await openServer({ env, log: (line) => void lines.push(line) })
 })
 afterAll(() => server.stop())
 
@@ -227,7 +227,7 @@ test(
     const folder = await mkdtemp(join(tmpdir(), 'cauri-rotate-'))
     const rotate = (): Promise<{ code: number | null }> =>
       spawnNode(MAIN, {
-        args: ['kyc', 'rotate-keys', '--json', '--by', 'Awa'],
+        args: ['keys', 'rotate', '--json', '--by', 'Awa'],
         cwd: folder,
         env: {
           LANG: 'C',

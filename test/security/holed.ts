@@ -1,4 +1,4 @@
-import { apiRoutes } from '../../src/app.ts'
+import { apiRoutes } from '../../src/api.ts'
 import { readProgress } from '../../src/bulk/index.ts'
 import type { Actor } from '../../src/platform/context.ts'
 import type { Db } from '../../src/platform/db.ts'
@@ -35,6 +35,7 @@ export async function openHoled(
   const routes = apiRoutes(ctx, {
     watch,
     own_origins: () => [],
+    page_origins: () => [],
     wake: () => undefined,
     pressure: noPressure,
     identity: identityOf(secrets),

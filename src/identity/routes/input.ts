@@ -4,6 +4,8 @@ import type { Actor, Ctx } from '../../platform/context.ts'
 import { Refusal } from '../../platform/errors.ts'
 import { callerAddress } from '../../platform/http/caller-address.ts'
 import type { Identifier, Identity } from '../identity.ts'
+import type { LoginTried } from '../login.ts'
+import { anyPasswordSchema } from '../password/choose.ts'
 import type { SignedIn } from '../register.ts'
 import type { Tokens } from '../session.ts'
 import type { Device } from '../sql/sessions.ts'
@@ -32,6 +34,30 @@ export function identifierOf({ phone_number, email: mail }: Written): Identifier
   if (mail !== undefined) return { email: mail }
   throw new Error('the schema lets exactly one of phone_number and email through')
 }
+
+/** What somebody signs in with. */
+export const loginBody = z
+  .strictObject({
+    phone_number: phone.optional(),
+    email: email.optional(),
+    password: anyPasswordSchema,
+    otp: otp.optional(),
+  })
+  .refine(saysWho)
+
+export const loginRefusals = [
+  'PHONE_INVALID',
+  'CREDENTIALS_INVALID',
+  'OTP_REQUIRED',
+  'SECOND_FACTOR_INVALID',
+] as const
+
+export const loginOf = (ctx: Ctx, body: z.output<typeof loginBody>, request: FastifyRequest): LoginTried => ({
+  account: identifierOf(body),
+  password: body.password,
+  otp: body.otp,
+  device: deviceOf(ctx, request),
+})
 
 export const deviceOf = ({ config }: Ctx, request: FastifyRequest): Device => ({
   address: callerAddress(request, config.TRUSTED_PROXIES),

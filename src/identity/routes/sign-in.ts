@@ -3,7 +3,7 @@ import { defineRoute, type Route } from '../../platform/http/route.ts'
 import type { Identity } from '../identity.ts'
 import { may } from '../matrix.ts'
 import { login } from '../login.ts'
-import { anyPasswordSchema, newPasswordSchema } from '../password/choose.ts'
+import { newPasswordSchema } from '../password/choose.ts'
 import { openRoles } from '../person.ts'
 import { register } from '../register.ts'
 import { refreshSession } from '../session.ts'
@@ -12,12 +12,12 @@ import { personSchema, tokensShape } from '../view.ts'
 import {
   deviceOf,
   email,
-  identifierOf,
   language,
   line,
-  otp,
+  loginBody,
+  loginOf,
+  loginRefusals,
   phone,
-  saysWho,
   signedInView,
   tokensView,
 } from './input.ts'
@@ -68,23 +68,11 @@ const loginRoute = (identity: Identity): Route =>
     operation_id: 'login',
     summary: 'Sign in by phone_number or email (one of them) and password',
     lane: 'sign_in',
-    body: z
-      .strictObject({
-        phone_number: phone.optional(),
-        email: email.optional(),
-        password: anyPasswordSchema,
-        otp: otp.optional(),
-      })
-      .refine(saysWho),
+    body: loginBody,
     response: { 200: signedInSchema },
-    refusals: ['PHONE_INVALID', 'CREDENTIALS_INVALID', 'SECOND_FACTOR_REQUIRED', 'SECOND_FACTOR_INVALID'],
+    refusals: loginRefusals,
     handle: async ({ ctx, body, request }) => {
-      const tried = {
-        account: identifierOf(body),
-        password: body.password,
-        otp: body.otp,
-        device: deviceOf(ctx, request),
-      }
+      const tried = loginOf(ctx, body, request)
       return { status: 200, body: signedInView(identity, await login(ctx.db, identity, tried)) }
     },
   })

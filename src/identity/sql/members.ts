@@ -27,3 +27,11 @@ export const putMember = (
     insert into identity_members (organization_id, person_id, roles)
     values (${member.organization_id}, ${member.person_id}, ${member.roles})
     on conflict (organization_id, person_id) do update set roles = excluded.roles`)
+
+/** What each of these people is, and where. */
+export const listMembershipsOf = (
+  db: Reader,
+  people: readonly bigint[],
+): Promise<(Omit<Membership, 'organization'> & { readonly person_id: bigint })[]> =>
+  db.many(sql`
+    select person_id, organization_id, roles from identity_members where person_id = any (${people}::bigint[])`)

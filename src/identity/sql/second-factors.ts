@@ -45,7 +45,7 @@ export const useRecoveryCode = async (tx: Tx, person_id: bigint, hash: Buffer): 
 export const deleteFactor = async (tx: Tx, person_id: bigint): Promise<boolean> =>
   (await tx.run(sql`delete from identity_second_factors where person_id = ${person_id}`)) === 1
 
-/** By person, locked: a code that is used meanwhile waits. */
+/** Page by page, locked: none is set up anew meanwhile. */
 export const lockFactorsAfter = (
   tx: Tx,
   after: bigint,
@@ -55,8 +55,6 @@ export const lockFactorsAfter = (
     select person_id, sealed_secret from identity_second_factors
     where person_id > ${after} order by person_id limit ${limit} for update`)
 
-/** The same secret, sealed anew. */
-export const putSealedSecret = (tx: Tx, person_id: bigint, sealed_secret: Buffer): Promise<number> =>
-  tx.run(
-    sql`update identity_second_factors set sealed_secret = ${sealed_secret} where person_id = ${person_id}`,
-  )
+export const resealFactor = (tx: Tx, person_id: bigint, sealed_secret: Buffer): Promise<number> =>
+  tx.run(sql`
+    update identity_second_factors set sealed_secret = ${sealed_secret} where person_id = ${person_id}`)

@@ -8,13 +8,19 @@ export type Access = {
   readonly of: 'open' | 'person' | 'organization' | 'system'
   /** Needs a second factor that was shown a few minutes ago. */
   readonly step_up: boolean
+  /** Needs one to be set up at least, in production. */
+  readonly second_factor: boolean
 }
 
 const made = new WeakSet<Access>()
 
 /** Makes a row; the matrix does, and what is open to everybody. */
-export function accessTo(action: string, of: Access['of'], step_up = false): Access {
-  const access = { action, of, step_up }
+export function accessTo(
+  action: string,
+  of: Access['of'],
+  { step_up = false, second_factor = step_up }: { step_up?: boolean; second_factor?: boolean } = {},
+): Access {
+  const access = { action, of, step_up, second_factor }
   made.add(access)
   return access
 }

@@ -49,6 +49,10 @@ const accessRefusals = {
 export function refusalsOf(route: Route): ReadonlySet<RefusalCode> {
   const codes = new Set<RefusalCode>([...edgeRefusals, ...route.refusals])
   for (const code of accessRefusals[route.access.of]) codes.add(code)
+  if (route.access.of !== 'open') codes.add('CROSS_SITE')
+  if (route.access.second_factor) codes.add('SECOND_FACTOR_REQUIRED')
+  if (route.access.step_up) codes.add('STEP_UP_REQUIRED')
+  if (route.endless === true) codes.add('TOO_MANY_STREAMS')
   if (route.idempotent) for (const code of idempotencyRefusals) codes.add(code)
   return codes
 }
@@ -61,10 +65,20 @@ export function schemaOf(route: Route): FastifySchema & Record<string, unknown> 
     operationId: route.operation_id ?? operationIdOf(route),
     ...(route.access.of === 'open' ? {} : { security: [{ bearer: [] }] }),
     ...(route.params === undefined ? {} : { params: route.params }),
-    ...(route.query === undefined ? {} : { querystring: route.query }),
+    ...querystringOf(route),
     ...(route.body === undefined || route.body === 'stream' ? {} : { body: route.body }),
     response: { ...problemsOf(route), ...answersOf(route) },
   }
+}
+
+/** An EventSource cannot send a header: it may bring a ticket in its address. */
+const ticketQuery = z.object({
+  ticket: z.string().optional().describe('from POST /api/auth/stream-ticket, instead of a header'),
+})
+
+function querystringOf({ query, endless }: Route): { readonly querystring?: z.ZodType } {
+  const querystring = query ?? (endless === true ? ticketQuery : undefined)
+  return querystring === undefined ? {} : { querystring }
 }
 
 /** `POST /api/bulk-transfers/:id/cancel` is `postBulkTransfersByIdCancel`. */

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import type { Config } from '../config.ts'
+import { hasSessionCookie } from './cookie-header.ts'
 
 const LOOPBACK_PEER = /^(::ffff:)?127\.\d{1,3}\.\d{1,3}\.\d{1,3}$|^::1$/
 const LOOPBACK_NAME = /^(localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\])$/
@@ -40,6 +41,7 @@ export function isTrustedSandboxCall(
     config.CAURI_MODE === 'sandbox' &&
     config.CAURI_SANDBOX_TRUST === 'on' &&
     authorization === undefined &&
+    !hasSessionCookie(request) &&
     (origin === undefined || isLoopbackOrigin(origin)) &&
     isDirectLoopback(request) &&
     TRUSTED_ROUTE.test(request.routeOptions.url ?? '')

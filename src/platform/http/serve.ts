@@ -12,6 +12,7 @@ import { refusalsOf, schemaOf } from './openapi.ts'
 import { strictMode } from './problem.ts'
 import { checkBody, dropRest, limitBodyTime } from './request-body.ts'
 import { openKey, type OpenKey } from './route-key.ts'
+import type { StreamGuard } from './stream-guard.ts'
 import { laneOf, taken, type HandlerInput, type Route } from './route.ts'
 
 /**
@@ -28,6 +29,8 @@ export type Serving = {
   /** Who calls, and whether the row lets him; without a row, only that the credentials are good. */
   readonly authorize: Authorize
   readonly sse: SseStreams
+  /** Judges open streams anew; without it, none is. */
+  readonly guard: StreamGuard | undefined
   readonly admission: Admission
   /** Aborted when the server stops. */
   readonly stopping: AbortSignal
@@ -163,7 +166,7 @@ async function answer(
 }
 
 function inputOf(
-  { ctx, calls, sse, stopping }: Serving,
+  { ctx, calls, sse, guard, stopping }: Serving,
   { route, actor, place }: Caller & { readonly route: Route },
   key: OpenKey,
   request: FastifyRequest,
@@ -184,7 +187,11 @@ function inputOf(
     },
     openSse: () => {
       place?.stay()
-      return sse.open(reply)
+      guard?.assertRoom(actor)
+      const stream = sse.open(reply)
+      const access = request.routeOptions.config.declared?.access
+      if (access !== undefined) guard?.watch(stream, { actor, access })
+      return stream
     },
     request,
     reply,

@@ -22,6 +22,7 @@ import { transform } from './openapi.ts'
 import { PROBLEM_TYPE, problemOf, troubleOf, type ProblemOptions } from './problem.ts'
 import { addRoutes, type Authorize, type Serving } from './serve.ts'
 import type { Route } from './route.ts'
+import { openStreamGuard, type StreamRules } from './stream-guard.ts'
 import { serveMetrics, systemRoutes, type ReadyChecks } from './system-routes.ts'
 import { validatorFor } from './validation.ts'
 
@@ -40,6 +41,8 @@ export type ServerOptions = {
   readonly drain_ms?: number
   /** How long a body without files may take to arrive. */
   readonly body_timeout_ms?: number
+  /** How open event streams are judged again; without it, they are not. */
+  readonly streams?: StreamRules
   /** Longest silence of an event stream. */
   readonly heartbeat_ms?: number
   /** Whether this process has its hands full with what it accepted; without it, it never has. */
@@ -72,9 +75,11 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   const app = newFastify(config.CAURI_LANGUAGE, config.PUBLIC_URL)
   const stopping = new AbortController()
   const sse = openSseStreams(options.heartbeat_ms === undefined ? {} : { heartbeat_ms: options.heartbeat_ms })
+  const guard = options.streams && openStreamGuard(options.streams, ctx.log)
   const serving: Serving = {
     ctx,
     calls: options.calls ?? ctx.db,
+    guard,
     authorize: options.authorize,
     sse,
     admission: openAdmission(ctx.log, options.pressure ?? noPressure, options.lanes),
@@ -101,6 +106,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
 
   app.addHook('preClose', (done) => {
     stopping.abort()
+    guard?.close()
     sse.close()
     // A connection falls idle when its last answer is out, which may be after the server has stopped listening.
     const idle = setInterval(() => app.server.closeIdleConnections(), 50)

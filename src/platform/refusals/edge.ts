@@ -19,6 +19,11 @@ export const edge = {
     en: 'Say for which of your organisations, in the header Cauri-Organization',
     fr: 'Indiquez pour laquelle de vos organisations, dans l’en-tête Cauri-Organization',
   },
+  CROSS_SITE: {
+    status: 403,
+    en: 'This came from a page of another site',
+    fr: 'Ceci vient d’une page d’un autre site',
+  },
   HOST_NOT_ALLOWED: { status: 403, en: 'This host name is not served', fr: 'Ce nom d’hôte n’est pas servi' },
   NOT_FOUND: { status: 404, en: 'There is nothing here', fr: 'Il n’y a rien ici' },
   METHOD_NOT_ALLOWED: { status: 405, en: 'This method is not possible here', fr: 'Méthode impossible ici' },
@@ -35,6 +40,11 @@ export const edge = {
     fr: 'Type de contenu refusé',
   },
   TOO_MANY_REQUESTS: { status: 429, en: 'Too many requests', fr: 'Trop de requêtes' },
+  TOO_MANY_STREAMS: {
+    status: 429,
+    en: 'Too many event streams are open for this person; close one',
+    fr: 'Trop de flux d’événements sont ouverts pour cette personne ; fermez-en un',
+  },
   IDEMPOTENCY_KEY_INVALID: {
     status: 400,
     en: 'The Idempotency-Key is not valid',

@@ -15,6 +15,16 @@ export const operators = {
     en: 'A check is running already',
     fr: 'Une vérification est déjà en cours',
   },
+  AUDIT_EVENT_NOT_FOUND: {
+    status: 404,
+    en: 'No such act in the trail, or it is not sealed yet',
+    fr: 'Aucun acte de ce numéro dans la piste, ou il n’est pas encore scellé',
+  },
+  CHECKPOINT_NOT_FOUND: {
+    status: 404,
+    en: 'The trail has no such checkpoint',
+    fr: 'La piste n’a pas ce point de contrôle',
+  },
   SQL_NOT_READ_ONLY: {
     status: 400,
     en: 'Only one statement that reads is accepted',

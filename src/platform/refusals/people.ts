@@ -47,10 +47,20 @@ export const people = {
     en: 'This phone number is already verified',
     fr: 'Ce numéro de téléphone est déjà vérifié',
   },
-  SECOND_FACTOR_REQUIRED: {
+  OTP_REQUIRED: {
     status: 401,
     en: 'Give the code of your app as well (otp)',
     fr: 'Donnez aussi le code de votre application (otp)',
+  },
+  SECOND_FACTOR_REQUIRED: {
+    status: 403,
+    en: 'Set up a second factor first, at /api/auth/second-factor/setup',
+    fr: 'Mettez d’abord un second facteur en place, par /api/auth/second-factor/setup',
+  },
+  STEP_UP_REQUIRED: {
+    status: 403,
+    en: 'Show the code of your app again, at /api/auth/step-up',
+    fr: 'Redonnez le code de votre application, par /api/auth/step-up',
   },
   SECOND_FACTOR_INVALID: {
     status: 403,
@@ -66,6 +76,33 @@ export const people = {
     status: 400,
     en: 'This is not a date of birth',
     fr: 'Ce n’est pas une date de naissance',
+  },
+  PERSON_NOT_FOUND: { status: 404, en: 'No such person', fr: 'Personne introuvable' },
+  NOTIFICATION_NOT_FOUND: { status: 404, en: 'No such notification', fr: 'Notification introuvable' },
+  ROLE_CHANGE_NOT_FOUND: {
+    status: 404,
+    en: 'No such change of roles waits for a decision',
+    fr: 'Aucun changement de rôles de ce numéro n’attend une décision',
+  },
+  ROLE_CHANGE_STALE: {
+    status: 409,
+    en: 'The roles, or who proposed this, have changed since; propose it again',
+    fr: 'Les rôles, ou la personne qui l’a proposé, ont changé depuis ; proposez à nouveau',
+  },
+  SECOND_PERSON_NEEDED: {
+    status: 403,
+    en: 'Another administrator must confirm this: neither who proposed it nor whom it is about',
+    fr: 'Un autre administrateur doit le confirmer : ni qui l’a proposé, ni la personne concernée',
+  },
+  NOT_ONESELF: {
+    status: 403,
+    en: 'Nobody disables himself or takes his own role away; ask another administrator',
+    fr: 'Personne ne se désactive ni ne se retire un rôle ; demandez à un autre administrateur',
+  },
+  LAST_ADMIN: {
+    status: 409,
+    en: 'This is the last active administrator',
+    fr: 'C’est le dernier administrateur actif',
   },
   SESSION_NOT_FOUND: { status: 404, en: 'No such session', fr: 'Session introuvable' },
 } as const satisfies Record<string, RefusalText>

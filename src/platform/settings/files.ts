@@ -20,7 +20,7 @@ export const fieldEncryptionKey = z
   )
   .optional()
   .describe(
-    'encrypts documents and sensitive columns; required in production. A list id:secret,id:secret where the first seals and all open: put a new key in front, run cauri kyc rotate-keys, then take the old one away',
+    'encrypts documents and sensitive columns; required in production. A list id:secret,id:secret where the first seals and all open: put a new key in front, run cauri keys rotate, then take the old one away',
   )
 
 /** Where documents lie. */
