@@ -10,3 +10,7 @@ create table identity_stream_tickets (
 );
 comment on table identity_stream_tickets is 'Each opens one event stream, once, within a minute: whoever deletes the row has spent it.';
 create index identity_stream_tickets_age on identity_stream_tickets (expires_at);
+
+select platform_guard_by_organization('identity_stream_tickets');
+-- A person asks for his own, whichever of his organisations it is for.
+create policy himself on identity_stream_tickets using (platform_is_self(person_id));

@@ -1,4 +1,6 @@
 import { FOREIGN_ACCOUNT } from '../harness/foreign.ts'
+import { sendDocument } from '../harness/kyc.ts'
+import { registerPerson } from '../harness/people.ts'
 import { sql } from '../../src/platform/db.ts'
 import type { TestServer } from '../harness/server.ts'
 import type { Described } from './routes.ts'
@@ -15,8 +17,8 @@ export type Row = {
   readonly unknown: Ids
   /** A body that the schema lets through. */
   readonly body: object | undefined
-  /** Callers that this route is not tried with, because it would change them. */
-  readonly spared: readonly string[]
+  /** Callers to whom the foreign object is none: they may see everybody's. */
+  readonly see_all: readonly string[]
 }
 
 export type Objects = { readonly of: (route: Described) => Row }
@@ -26,7 +28,7 @@ type Given = {
   readonly account: string
 }
 
-const none: Row = { own: {}, foreign: undefined, unknown: {}, body: undefined, spared: [] }
+const none: Row = { own: {}, foreign: undefined, unknown: {}, body: undefined, see_all: [] }
 
 /**
  * The objects of each route with parameters. A new route with a parameter that no row here knows fails: somebody must say
@@ -37,6 +39,10 @@ export async function openObjects(server: TestServer, { batch, account }: Given)
     own: await firstLine(server, batch.own),
     foreign: await firstLine(server, batch.foreign),
   }
+  // Somebody whom no caller of the test is.
+  const { id, access } = await registerPerson(server)
+  const { id: session } = await server.db.one<{ id: string }>(sql`
+    select id from identity_sessions where person_id = ${id}`)
   const rows: readonly (readonly [path: RegExp, row: Partial<Row>])[] = [
     [
       /^\/api\/bulk-transfers\/\{id\}\/lines\//,
@@ -70,8 +76,31 @@ export async function openObjects(server: TestServer, { batch, account }: Given)
     ],
     [
       /^\/api\/auth\/sessions\/\{session_id\}/,
-      { own: { session_id: 'ses-x' }, unknown: { session_id: 'ses-y' } },
+      { own: { session_id: 'ses-x' }, foreign: { session_id: session }, unknown: { session_id: 'ses-y' } },
     ],
+    [
+      /^\/api\/notifications\/\{id\}\/read/,
+      { own: { id: '999998' }, foreign: { id: await notification(server, id) }, unknown: { id: '999999' } },
+    ],
+    [
+      /^\/api\/auth\/kyc\/documents\/\{id\}\/content/,
+      {
+        own: { id: `doc-${'0'.repeat(26)}` },
+        foreign: { id: await document(server, access) },
+        unknown: { id: `doc-${'1'.repeat(26)}` },
+        see_all: ['ADMIN'],
+      },
+    ],
+    // What follows belongs to nobody but the installation.
+    [
+      /^\/api\/auth\/admin\/(users|role-changes|erasures)\/\{id\}/,
+      { own: { id: String(id) }, unknown: { id: '999999' } },
+    ],
+    [
+      /^\/api\/auth\/admin\/kyc\/\{user_id\}\//,
+      { own: { user_id: String(id) }, unknown: { user_id: '999999' } },
+    ],
+    [/^\/api\/audit\/proof\/inclusion\/\{id\}/, { own: { id: '1' }, unknown: { id: '999999' } }],
   ]
   return {
     of: (route) => {
@@ -82,6 +111,20 @@ export async function openObjects(server: TestServer, { batch, account }: Given)
       return { ...none, ...row }
     },
   }
+}
+
+const notification = async ({ db }: TestServer, person_id: bigint): Promise<string> =>
+  String(
+    (
+      await db.one<{ id: bigint }>(sql`
+        insert into notifications_in_app (person_id, kind, title, text)
+        values (${person_id}, 'batch_finished', 'Lot terminé', 'Votre lot est terminé.') returning id`)
+    ).id,
+  )
+
+async function document(server: TestServer, access: string): Promise<string> {
+  const { body } = await sendDocument(server, access, 'PROOF_OF_ADDRESS')
+  return String(body.id)
 }
 
 const firstLine = async ({ db }: TestServer, bulk_id: string): Promise<string> =>

@@ -55,6 +55,14 @@ beforeAll(async () => {
     return { id, access }
   }
   people = { A: await member(A), B: await member(B) }
+  for (const [organization, { id }] of [
+    [A, people.A],
+    [B, people.B],
+  ] as const)
+    await owner.run(sql`
+      insert into identity_stream_tickets (hash, session_id, person_id, organization_id, expires_at)
+      select sha256(convert_to(id, 'UTF8')), id, person_id, ${organization}, cauri_now() + interval '1 minute'
+      from identity_sessions where person_id = ${id}`)
   for (const organization of [A, B])
     await owner.run(sql`
       insert into payments_incoming (transfer_id, home_reference, account_id, payee_type, payee_identifier, payer_type,
@@ -75,6 +83,7 @@ const guarded: Readonly<Record<string, string>> = {
   bulk_batches: 'organization_id',
   identity_members: 'organization_id',
   identity_organizations: 'id',
+  identity_stream_tickets: 'organization_id',
   payments_accounts: 'organization_id',
   payments_batches: ofAccount('payments_batches'),
   payments_incoming: ofAccount('payments_incoming'),
@@ -86,6 +95,7 @@ const changeable: Readonly<Record<string, string>> = {
   bulk_batches: 'created_by',
   identity_members: 'roles',
   identity_organizations: 'name',
+  identity_stream_tickets: 'created_at',
   payments_accounts: 'party_id_type',
   payments_batches: 'purpose',
   payments_incoming: 'note',
@@ -185,7 +195,7 @@ describe('a statement of the API', () => {
       await api.forOrganization(A).tx(async (tx) => {
         expect(await tx.run({ text: `select from ${table}`, values: [] })).toBe(of_a)
       })
-      const mine = { identity_members: 1, identity_organizations: 1 }[table] ?? 0
+      const mine = { identity_members: 1, identity_organizations: 1, identity_stream_tickets: 1 }[table] ?? 0
       expect(await count(api.forPerson(people.A.id), table)).toBe(mine)
     },
   )
@@ -200,8 +210,9 @@ describe('a statement of the API', () => {
         `delete from ${table} where ${guarded[table]} = ${B}`,
       ])
         expect(await touched(mine, statement), statement).toBe(0)
-      // Not even when it does not ask whose they are: nobody in particular, and a person, own none.
-      for (const db of [api, api.forPerson(people.A.id)])
+      // Not even when it does not ask whose they are: nobody in particular, and a person, own none but his tickets.
+      const owners = table === 'identity_stream_tickets' ? [api] : [api, api.forPerson(people.A.id)]
+      for (const db of owners)
         for (const statement of [`update ${table} set ${column} = ${column}`, `delete from ${table}`])
           expect(await touched(db, statement), statement).toBe(0)
     }
@@ -209,6 +220,8 @@ describe('a statement of the API', () => {
       `insert into audit_events (actor, action, subject, organization_id) values ('x', 'x', 'x', ${B})`,
       `insert into identity_members (organization_id, person_id, roles) values (${B}, ${people.A.id}, array['TRESORIER'])`,
       `insert into identity_organizations (name) values ('Troisième')`,
+      `insert into identity_stream_tickets (hash, session_id, person_id, organization_id, expires_at)
+        select sha256('x'), session_id, person_id, ${B}, expires_at from identity_stream_tickets`,
       `insert into payments_accounts (organization_id, account_id, party_id_type, party_identifier, currency, ledger_account_id)
         values (${B}, 'ACC-MINE', 'MSISDN', '1', 'XOF', 1)`,
       // One's own row, given away.
@@ -447,6 +460,9 @@ describe('the reader', () => {
     expect(speaking.filter(({ column }) => !names.includes(column)).map(({ column }) => column)).toEqual([
       'bulk_batches.list_hash',
       'bulk_public_batches.list_hash',
+      // Which key it is, not the key.
+      'kyc_checks.found_key_version',
+      'kyc_documents.key_version',
     ])
     for (const column of [
       'identity_passwords.phc',
