@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ensureOrganization, putMember } from '../../src/identity/index.ts'
+import { newsKinds } from '../../src/notifications/index.ts'
 import { advanceClock } from '../../src/platform/clock.ts'
 import { sql } from '../../src/platform/db.ts'
 import { DEMO_ORGANIZATION } from '../../src/wiring.ts'
@@ -189,7 +190,7 @@ test('the profile says what a person may do, where, and what waits for him; he c
     expect(permissions).not.toContain(other)
   expect(first.permissions).toContain('profile.write')
   expect(first.permissions).not.toContain('people.read')
-  expect(first.notifications).toHaveLength(6)
+  expect(first.notifications).toHaveLength(newsKinds.length * 3)
 
   const patch = (notifications: readonly object[]) =>
     sandbox.call('PATCH', '/api/auth/profile', { notifications }, as)
