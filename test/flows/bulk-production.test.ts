@@ -29,6 +29,8 @@ const OPEN: Readonly<Record<string, number>> = {
   'POST /api/auth/register': 400,
   'POST /api/auth/login': 400,
   'POST /api/auth/session': 400,
+  // Of a provider, who signs what he says.
+  'POST /api/auth/kyc/webhook/smile-id': 403,
   'POST /api/auth/token/refresh': 400,
   'POST /api/auth/password-reset/request': 400,
   'POST /api/auth/password-reset/confirm': 400,

@@ -15,6 +15,7 @@ import { BEHIND_PROXY, bearer, elsewhere, registerPerson } from '../harness/peop
 import { seeded } from '../harness/seed.ts'
 import { openServer, type TestServer } from '../harness/server.ts'
 import { until } from '../harness/wait.ts'
+import { changeable, guarded, tables } from './guarded.ts'
 import { openHoled } from './holed.ts'
 
 let server: TestServer
@@ -55,14 +56,10 @@ beforeAll(async () => {
     return { id, access }
   }
   people = { A: await member(A), B: await member(B) }
-  for (const [organization, { id }] of [
-    [A, people.A],
-    [B, people.B],
-  ] as const)
-    await owner.run(sql`
-      insert into identity_stream_tickets (hash, session_id, person_id, organization_id, expires_at)
-      select sha256(convert_to(id, 'UTF8')), id, person_id, ${organization}, cauri_now() + interval '1 minute'
-      from identity_sessions where person_id = ${id}`)
+  await owner.run(sql`
+    insert into identity_stream_tickets (hash, session_id, person_id, organization_id, expires_at)
+    select sha256(convert_to(s.id, 'UTF8')), s.id, m.person_id, m.organization_id, cauri_now() + interval '1 minute'
+    from identity_sessions s join identity_members m using (person_id)`)
   for (const organization of [A, B])
     await owner.run(sql`
       insert into payments_incoming (transfer_id, home_reference, account_id, payee_type, payee_identifier, payer_type,
@@ -74,32 +71,6 @@ beforeAll(async () => {
     await server.stop()
   }
 })
-
-/** What is guarded, and how a row tells whose it is. */
-const ofAccount = (table: string): string =>
-  `(select a.organization_id from payments_accounts a where a.id = ${table}.account_id)`
-const guarded: Readonly<Record<string, string>> = {
-  audit_events: 'organization_id',
-  bulk_batches: 'organization_id',
-  identity_members: 'organization_id',
-  identity_organizations: 'id',
-  identity_stream_tickets: 'organization_id',
-  payments_accounts: 'organization_id',
-  payments_batches: ofAccount('payments_batches'),
-  payments_incoming: ofAccount('payments_incoming'),
-}
-const tables = Object.keys(guarded)
-/** A column of each that some statement might change. */
-const changeable: Readonly<Record<string, string>> = {
-  audit_events: 'actor',
-  bulk_batches: 'created_by',
-  identity_members: 'roles',
-  identity_organizations: 'name',
-  identity_stream_tickets: 'created_at',
-  payments_accounts: 'party_id_type',
-  payments_batches: 'purpose',
-  payments_incoming: 'note',
-}
 
 describe('the schema', () => {
   test('each table that names an organisation is guarded, and those that lead to one', async () => {
