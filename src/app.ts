@@ -21,6 +21,7 @@ import {
 import { readConfig } from './platform/config.ts'
 import { outsideCalls, type Ctx } from './platform/context.ts'
 import { openAsApplication, openDb, sql, type Db } from './platform/db.ts'
+import { callerAddress } from './platform/http/caller-address.ts'
 import { openMetrics } from './platform/http/metrics.ts'
 import type { Route } from './platform/http/route.ts'
 import { isTrustedSandboxCall } from './platform/http/sandbox-trust.ts'
@@ -243,11 +244,12 @@ const authorizeBy =
   ({ db, config }: Ctx, identity: Identity): Authorize =>
   async (request, access) => {
     const { authorization, 'cauri-organization': organization } = request.headers
+    const address = callerAddress(request, config.TRUSTED_PROXIES)
     if (access === undefined) {
-      await assertCredentials(db, identity, { authorization })
+      await assertCredentials(db, identity, { authorization, address })
       return { kind: 'anonymous' }
     }
     const demo_organization = isTrustedSandboxCall(request, config) ? DEMO_ORGANIZATION : undefined
     const named = typeof organization === 'string' ? organization : undefined
-    return authorize(db, identity, { authorization, organization: named, demo_organization }, access)
+    return authorize(db, identity, { authorization, organization: named, demo_organization, address }, access)
   }

@@ -1,6 +1,13 @@
 import { join } from 'node:path'
-import { onSettled } from './bulk/index.ts'
-import { openIdentity, type Identity, type PasswordCost, type SendCode } from './identity/index.ts'
+import { findBulk, onSettled } from './bulk/index.ts'
+import {
+  listReached,
+  openIdentity,
+  type Identity,
+  type PasswordCost,
+  type SendCode,
+  type SendInvitation,
+} from './identity/index.ts'
 import type { SmsProvider } from './connectors/sms.ts'
 import type { MailSender } from './connectors/mail.ts'
 import { openSmtp } from './connectors/mail/index.ts'
@@ -8,9 +15,10 @@ import { openAfricasTalking, openOrangeSms } from './connectors/sms/index.ts'
 import { notify } from './notifications/index.ts'
 import type { PurposeHandler } from './payments/index.ts'
 import type { Config } from './platform/config.ts'
-import { sql } from './platform/db.ts'
+import { sql, type Tx } from './platform/db.ts'
 import { Refusal } from './platform/errors.ts'
 import type { Log } from './platform/log.ts'
+import { toJson } from './platform/money.ts'
 import type { Outbound } from './platform/outbound.ts'
 import * as outbox from './platform/outbox.ts'
 
@@ -36,7 +44,7 @@ export type AppOptions = {
 export const spoolFolder = (config: Config): string => join(config.home, 'uploads')
 
 /** What others are told, and by whom: a new kind without a handler does not compile. */
-export type OutboxKind = 'bulk.finished' | 'identity.reset_asked' | 'notification'
+export type OutboxKind = 'bulk.approval_asked' | 'bulk.finished' | 'identity.reset_asked' | 'notification'
 
 /** People and sign-in, as this process has them: one for each process, for the hashes that it makes at once. */
 export const identityOf = ({
@@ -51,6 +59,8 @@ export const identityOf = ({
     password_cost,
     sendCode: sendCodeBySms,
     askReset: (tx, account) => outbox.add<OutboxKind>(tx, 'identity.reset_asked', 'person:unknown', account),
+    sendInvitation: sendInvitationFrom(config),
+    production: config.CAURI_MODE === 'production',
   })
 
 const codeKinds = { VERIFY_PHONE: 'phone_code', RESET_PASSWORD: 'password_reset' } as const
@@ -69,6 +79,16 @@ const sendCodeBySms: SendCode = async (tx, { person_id, phone, language, purpose
   }
 }
 
+/** The token stands behind #: no server and no proxy writes it down. */
+const sendInvitationFrom =
+  ({ PUBLIC_URL, PORT }: Config): SendInvitation =>
+  async (tx, { organization, to, language, token }) => {
+    const base = PUBLIC_URL?.replace(/\/+$/, '') ?? `http://localhost:${PORT}`
+    const recipient = 'email' in to ? { email: to.email } : { phone: to.phone_number }
+    const news = { organization, link: `${base}/i#${token}` }
+    await notify(tx, { ...recipient, language }, { kind: 'invitation', news })
+  }
+
 /** The purposes that a payment can have. Each has its handler, called in the transaction that settles. */
 export const purposeHandlers = {
   BULK_LINE: onSettled((tx, bulk_id, fact) =>
@@ -78,6 +98,25 @@ export const purposeHandlers = {
     }),
   ),
 } satisfies Record<string, PurposeHandler>
+
+/** Tells the approvers of an organisation that a batch waits for them; not those who made it. */
+export async function askApprovers(tx: Tx, row: outbox.OutboxRow): Promise<void> {
+  const asked = row.payload as { readonly organization_id: string; readonly not_to: readonly string[] }
+  const organization_id = BigInt(asked.organization_id)
+  const bulk = await findBulk(tx, organization_id, row.subject)
+  if (bulk?.awaiting_approval !== true) return // somebody was faster than the message
+  const { organization, total, total_amount, currency } = bulk
+  const news = { organization, total, amount: toJson(total_amount), currency }
+  for (const { person_id, phone_number, email, language } of await listReached(
+    tx,
+    organization_id,
+    'APPROBATEUR',
+  )) {
+    if (asked.not_to.includes(String(person_id))) continue
+    const to = { person_id, phone: phone_number, language, ...(email === null ? {} : { email }) }
+    await notify(tx, to, { kind: 'approval_needed', news })
+  }
+}
 
 /** Their one address each; the sandbox's stand-ins are below /sms/ of the simulators. */
 const ORANGE_URL = 'https://api.orange.com'

@@ -16,6 +16,7 @@ import { openOutbound, type Outbound } from './platform/outbound.ts'
 import * as outbox from './platform/outbox.ts'
 import { deliver, newDelivery, type Delivery } from './webhooks/index.ts'
 import {
+  askApprovers,
   identityOf,
   MOJALOOP,
   openMail,
@@ -63,6 +64,7 @@ export async function openWorker(
   await jobs.schedule('housekeeping', '41 3 * * *')
   const identity = identityOf(options)
   const handlers: outbox.OutboxHandlers<OutboxKind> = {
+    'bulk.approval_asked': askApprovers,
     'bulk.finished': (tx, row) => announceFinished(tx, row, jobs),
     'identity.reset_asked': (tx, row) => beginReset(tx, identity, row.payload as Identifier),
     notification: async (tx, row) => {

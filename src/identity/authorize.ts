@@ -2,6 +2,7 @@ import type { Actor } from '../platform/context.ts'
 import type { Db } from '../platform/db.ts'
 import { Refusal, unreachable } from '../platform/errors.ts'
 import type { Access } from '../platform/http/access.ts'
+import { actAsKey, isKey, readKey } from './api-key/act-as-key.ts'
 import type { Identity } from './identity.ts'
 import { ruleOf, type Rule } from './matrix.ts'
 import { findOrganizationByName } from './organization.ts'
@@ -18,6 +19,8 @@ export type Claimed = {
   readonly organization: string | undefined
   /** The organisation that the sandbox's own machine acts for without credentials. */
   readonly demo_organization: string | undefined
+  /** Where the call comes from, believed: an API key may be bound to it. */
+  readonly address: string
 }
 
 /** Somebody whose credentials are good. What he may do is not decided yet. */
@@ -42,6 +45,7 @@ export async function authorize(
   if (rule === undefined) throw new Error(`${access.action} is not in the matrix`)
   if (rule.of === 'open') return { kind: 'anonymous' }
   if (claimed.authorization === undefined) return withoutCredentials(db, claimed, rule)
+  if (isKey(claimed.authorization)) return actAsKey(db, identity, claimed, { action: access.action, rule })
   const known = await readToken(db, identity, claimed.authorization)
   switch (rule.of) {
     case 'person':
@@ -68,9 +72,10 @@ async function withoutCredentials(db: Db, { demo_organization }: Claimed, rule: 
 export async function assertCredentials(
   db: Db,
   identity: Identity,
-  { authorization }: Pick<Claimed, 'authorization'>,
+  { authorization, address }: Pick<Claimed, 'authorization' | 'address'>,
 ): Promise<void> {
   if (authorization === undefined) throw new Refusal('AUTHENTICATION_REQUIRED')
+  if (isKey(authorization)) return void (await readKey(db, identity, { authorization, address }))
   await readToken(db, identity, authorization)
 }
 

@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto'
 import type { Tx } from '../platform/db.ts'
 import type { Language } from '../platform/http/language.ts'
+import type { KeyMode } from './api-key/token.ts'
 import { COST, openHasher, type Cost, type Hasher } from './password/hash.ts'
 import { keyFor } from './token/seal.ts'
 
@@ -31,6 +32,17 @@ export type SendCode = (tx: Tx, message: CodeMessage) => Promise<boolean>
  * so that the request takes the same time for everybody.
  */
 export type AskReset = (tx: Tx, account: Identifier) => Promise<void>
+
+/** An invitation to join an organisation, to a phone or to a mailbox. The token is a secret: it goes there, and into no log. */
+export type InvitationMessage = {
+  readonly organization: string
+  readonly to: { readonly phone_number: string } | { readonly email: string }
+  readonly language: Language
+  readonly token: string
+}
+
+/** Hands an invitation over to be sent, in its transaction. Refuses TOO_MANY_REQUESTS above the limits of messages. */
+export type SendInvitation = (tx: Tx, message: InvitationMessage) => Promise<void>
 
 /** How somebody says who he is: one of the two, as written. */
 export type Identifier = { readonly phone_number: string } | { readonly email: string }
@@ -68,6 +80,9 @@ export type Limits = {
   readonly code_failures_per_hour: number
   /** An answer to a reset code is held back so long (milliseconds), that its time does not tell who exists. */
   readonly reset_answers_after_ms: number
+  readonly invitation_s: number
+  /** Of one organisation. */
+  readonly invitations_per_day: number
 }
 
 const DAY_S = 86_400
@@ -89,6 +104,8 @@ export const LIMITS: Limits = {
   code_failures: 20,
   code_failures_per_hour: 200,
   reset_answers_after_ms: 400,
+  invitation_s: 7 * DAY_S,
+  invitations_per_day: 50,
 }
 
 /** What the verbs of this module need besides the database. Without state but the hasher's line: one per process. */
@@ -101,6 +118,9 @@ export type Identity = {
   readonly issuer: string
   /** Seals the private keys of access tokens. */
   readonly sealing_key: Buffer
+  /** Which API keys are good here: live ones in production, test ones in a sandbox. */
+  readonly key_mode: KeyMode
+  readonly sendInvitation: SendInvitation
   /** A keyed hash for one use: who reads the database alone cannot try values on it. */
   readonly digest: (use: string, text: string) => Buffer
 }
@@ -113,6 +133,8 @@ export type IdentityOptions = {
   readonly public_url?: string | undefined
   readonly sendCode: SendCode
   readonly askReset: AskReset
+  readonly sendInvitation: SendInvitation
+  readonly production: boolean
   /** What a hash costs; today's recommendation when absent. */
   readonly password_cost?: Cost | undefined
   readonly limits?: Partial<Limits>
@@ -125,6 +147,8 @@ export function openIdentity(options: IdentityOptions): Identity {
     limits: { ...LIMITS, ...options.limits },
     sendCode: options.sendCode,
     askReset: options.askReset,
+    key_mode: options.production ? 'live' : 'test',
+    sendInvitation: options.sendInvitation,
     issuer: options.public_url ?? 'urn:cauri:sandbox',
     sealing_key: keyFor(options.field_key ?? options.secret_key, 'cauri identity signing keys'),
     digest: (use, text) => createHmac('sha256', digest_key).update(`${use}\0${text}`).digest(),

@@ -8,9 +8,17 @@ export {
   ensureOrganization,
   findOrganization,
   findOrganizationByName,
+  listOrganizations,
   type Organization,
 } from './organization.ts'
-export { openIdentity, type CodeMessage, type Identifier, type Identity, type SendCode } from './identity.ts'
+export {
+  openIdentity,
+  type CodeMessage,
+  type Identifier,
+  type Identity,
+  type SendCode,
+  type SendInvitation,
+} from './identity.ts'
 export { kycStates, personName, personRoles, type KycStatus, type Person, type PersonRole } from './person.ts'
 export { type Cost as PasswordCost } from './password/hash.ts'
 export { attest, createPerson } from './register.ts'
@@ -27,7 +35,21 @@ export {
   type MemberRole,
   type Rule,
 } from './matrix.ts'
-export { listMemberships, putMember, type Membership } from './sql/members.ts'
+export {
+  listMembers,
+  listMemberships,
+  listReached,
+  putMember,
+  type MemberRow,
+  type Membership,
+  type Reached,
+} from './sql/members.ts'
+export { createKey, revokeKey, rotateKey, type KeyMaker, type ShownKey } from './api-key/keys.ts'
+export { listKeys, type KeyRow } from './sql/api-keys.ts'
+export { createOrganization, findNamed, setMember } from './organization/first-members.ts'
+export { removeMember } from './organization/members.ts'
+export { approvalOver } from './sql/approval-limits.ts'
+export { assertStillMay } from './still-may.ts'
 export { rotateSigningKey } from './token/keys.ts'
 export { cleanThrottles } from './sql/throttles.ts'
 export { identityRoutes } from './routes.ts'

@@ -53,6 +53,7 @@ export const matrix = {
   'second_factor.manage': { ...own, about: 'set up and remove his own second factor, and show it again' },
   'notifications.read': { ...own, about: 'read his own notifications' },
   'invitation.accept': { ...own, about: 'accept an invitation to an organisation' },
+  'organizations.list': { ...own, about: 'list his organisations; an administrator: all' },
   // an organisation's money
   'bulk.read': { ...reading, about: 'read batches, their lines and results, and follow them' },
   'bulk.create': {

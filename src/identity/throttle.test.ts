@@ -12,6 +12,8 @@ const identity = openIdentity({
   secret_key: 'a secret key of the tests, long enough',
   sendCode: async () => true,
   askReset: async () => undefined,
+  sendInvitation: () => Promise.resolve(),
+  production: false,
 })
 beforeAll(async () => {
   db = (await freshDatabase()).db

@@ -14,11 +14,17 @@ export type News = {
     readonly cancelled: number
   }
   readonly review_needed: { readonly organization: string; readonly waiting: number }
+  readonly approval_needed: {
+    readonly organization: string
+    readonly total: number
+    readonly amount: number
+    readonly currency: string
+  }
 }
 export type Kind = keyof News
 
 /** The kinds that a person may switch off, and sees after signing in. */
-export type NewsKind = 'batch_finished' | 'review_needed'
+export type NewsKind = 'batch_finished' | 'review_needed' | 'approval_needed'
 
 type Rule = {
   /**
@@ -36,6 +42,7 @@ export const kinds: Readonly<Record<Kind, Rule>> = {
   invitation: { sort: 'security', lives_s: 86_400 },
   batch_finished: { sort: 'news', lives_s: 86_400 },
   review_needed: { sort: 'news', lives_s: 86_400 },
+  approval_needed: { sort: 'news', lives_s: 86_400 },
 }
 
 export const isNews = (kind: Kind): kind is NewsKind => kinds[kind].sort === 'news'

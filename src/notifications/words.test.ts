@@ -22,6 +22,12 @@ const news: { readonly [K in Kind]: fc.Arbitrary<News[K]> } = {
     cancelled: lines,
   }),
   review_needed: fc.record({ organization: anyName, waiting: lines }),
+  approval_needed: fc.record({
+    organization: anyName,
+    total: lines,
+    amount: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+    currency: fc.constantFrom('XOF', 'XAF'),
+  }),
 }
 
 const all = (Object.keys(news) as Kind[]).flatMap((kind) =>

@@ -9,7 +9,7 @@ const seconds = z.coerce.number().min(0).max(31_536_000)
 const count = z.coerce.number().int().min(1)
 const list = z.string().transform((text) => text.split(/[,\s]+/).filter((part) => part !== ''))
 /** `10.0.0.1`, `10.0.0.0/8`, `2001:db8::/32`. */
-function isNetwork(text: string): boolean {
+export function isNetwork(text: string): boolean {
   const [address = '', bits = '0', ...more] = text.split('/')
   const family = isIP(address)
   return (

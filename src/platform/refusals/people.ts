@@ -1,3 +1,4 @@
+import { organizations } from './organizations.ts'
 import type { RefusalText } from './text.ts'
 
 /** What people, sign-in and organisations refuse. */
@@ -68,4 +69,5 @@ export const people = {
     fr: 'Ce n’est pas une date de naissance',
   },
   SESSION_NOT_FOUND: { status: 404, en: 'No such session', fr: 'Session introuvable' },
+  ...organizations,
 } as const satisfies Record<string, RefusalText>
