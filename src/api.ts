@@ -41,13 +41,12 @@ import { openOutbound } from './platform/outbound.ts'
 import { noPressure } from './platform/pressure.ts'
 import { openWatch, type Watch } from './platform/watch.ts'
 import { simulatorProxy } from './simulators/proxy.ts'
+import { filesOf, openIdentityCheck } from './providers.ts'
 import {
   DEMO_ORGANIZATION,
-  filesOf,
   identityOf,
   kycOf,
   MOJALOOP,
-  openIdentityCheck,
   purposeHandlers,
   spoolFolder,
   type AppOptions,

@@ -1,16 +1,16 @@
 import { join } from 'node:path'
-import { onSettled } from './bulk/index.ts'
+import { findBulk, onSettled } from './bulk/index.ts'
 import {
   findPerson,
+  listReached,
   openIdentity,
   type Identity,
   type IdentityLimits,
   type NewsPort,
   type PasswordCost,
   type SendCode,
+  type SendInvitation,
 } from './identity/index.ts'
-import type { SmsProvider } from './connectors/sms.ts'
-import type { MailSender } from './connectors/mail.ts'
 import {
   CALLBACK_PATH,
   kycReasons,
@@ -21,10 +21,6 @@ import {
   type KycOutboxKind,
   type PursueDeps,
 } from './kyc/index.ts'
-import type { IdentityCheck } from './connectors/identity-check.ts'
-import { openSmtp } from './connectors/mail/index.ts'
-import { openSmileIdV1, openSmileIdV3 } from './connectors/smile-id/index.ts'
-import { openAfricasTalking, openOrangeSms } from './connectors/sms/index.ts'
 import { choosePreference, countUnread, listChoices, newsKinds, notify } from './notifications/index.ts'
 import type { PurposeHandler } from './payments/index.ts'
 import type { Config } from './platform/config.ts'
@@ -32,10 +28,8 @@ import type { Ctx } from './platform/context.ts'
 import { sql, type Tx } from './platform/db.ts'
 import { keyRingOf } from './platform/crypto/key-ring.ts'
 import { Refusal, unreachable } from './platform/errors.ts'
-import { openFolderStore, type FileStore } from './platform/files.ts'
-import { openS3Store } from './platform/files/s3.ts'
 import type { Log } from './platform/log.ts'
-import type { Outbound } from './platform/outbound.ts'
+import { toJson } from './platform/money.ts'
 import * as outbox from './platform/outbox.ts'
 
 export const DEMO_ORGANIZATION = 'Caisse de démonstration'
@@ -62,7 +56,8 @@ export type AppOptions = {
 export const spoolFolder = (config: Config): string => join(config.home, 'uploads')
 
 /** What others are told, and by whom: a new kind without a handler does not compile. */
-export type OutboxKind = 'bulk.finished' | 'identity.reset_asked' | 'notification' | KycOutboxKind
+export type OutboxKind =
+  'bulk.approval_asked' | 'bulk.finished' | 'identity.reset_asked' | 'notification' | KycOutboxKind
 
 /** People and sign-in, as this process has them: one for each process, for the hashes that it makes at once. */
 export const identityOf = ({
@@ -81,21 +76,8 @@ export const identityOf = ({
     password_cost,
     sendCode: sendCodeBySms,
     askReset: (tx, account) => outbox.add<OutboxKind>(tx, 'identity.reset_asked', 'person:unknown', account),
+    sendInvitation: sendInvitationFrom(config),
   })
-
-/** Where documents lie. */
-export function filesOf(config: Config): FileStore {
-  if (config.FILES_STORE === 'folder') return openFolderStore(join(config.home, 'files'))
-  return openS3Store({
-    endpoint: config.FILES_S3_ENDPOINT,
-    region: config.FILES_S3_REGION,
-    bucket: config.FILES_S3_BUCKET ?? '',
-    access_key: config.FILES_S3_ACCESS_KEY ?? '',
-    secret_key: config.FILES_S3_SECRET_KEY ?? '',
-    path_style: config.FILES_S3_PATH_STYLE,
-    timeout_ms: config.FILES_S3_TIMEOUT_S * 1_000,
-  })
-}
 
 /** The proof of identities, as this process has it. */
 export const kycOf = (
@@ -171,6 +153,16 @@ const sendCodeBySms: SendCode = async (tx, { person_id, phone, language, purpose
   }
 }
 
+/** The token stands behind #: no server and no proxy writes it down. */
+const sendInvitationFrom =
+  ({ PUBLIC_URL, PORT }: Config): SendInvitation =>
+  async (tx, { organization, to, language, token }) => {
+    const base = PUBLIC_URL?.replace(/\/+$/, '') ?? `http://localhost:${PORT}`
+    const recipient = 'email' in to ? { email: to.email } : { phone: to.phone_number }
+    const news = { organization, link: `${base}/i#${token}` }
+    await notify(tx, { ...recipient, language }, { kind: 'invitation', news })
+  }
+
 /** The purposes that a payment can have. Each has its handler, called in the transaction that settles. */
 export const purposeHandlers = {
   BULK_LINE: onSettled((tx, bulk_id, fact) =>
@@ -181,95 +173,21 @@ export const purposeHandlers = {
   ),
 } satisfies Record<string, PurposeHandler>
 
-/** Their one address each; the sandbox's stand-ins are below /sms/ of the simulators. */
-const ORANGE_URL = 'https://api.orange.com'
-const AFRICAS_TALKING_URL = 'https://api.africastalking.com'
-/** What the simulated providers take. */
-const SANDBOX = 'sandbox'
-
-/**
- * Who sends SMS. In production what the configuration says, or nobody; in the sandbox only ever the simulator, so that
- * no trial reaches a person: nobody where the simulators do not run.
- */
-export function openSms(
-  { config, simulator_url }: Pick<AppOptions, 'config' | 'simulator_url'>,
-  outbound: Outbound,
-): SmsProvider | undefined {
-  const sandbox = config.CAURI_MODE === 'sandbox'
-  const provider = config.SMS_PROVIDER ?? (sandbox ? 'orange' : undefined)
-  if (provider === undefined || (sandbox && simulator_url === undefined)) return undefined
-  const timeout_ms = config.SMS_TIMEOUT_S * 1_000
-  const simulated = sandbox ? `${simulator_url}/sms/${provider}` : undefined
-  if (provider === 'orange')
-    return openOrangeSms({
-      url: simulated ?? ORANGE_URL,
-      client_id: sandbox ? SANDBOX : (config.ORANGE_SMS_CLIENT_ID ?? ''),
-      client_secret: sandbox ? SANDBOX : (config.ORANGE_SMS_CLIENT_SECRET ?? ''),
-      ...(config.ORANGE_SMS_SENDER_NAME === undefined ? {} : { sender_name: config.ORANGE_SMS_SENDER_NAME }),
-      rate_per_s: config.ORANGE_SMS_RATE_PER_S,
-      timeout_ms,
-      outbound,
-    })
-  return openAfricasTalking({
-    url: simulated ?? AFRICAS_TALKING_URL,
-    username: sandbox ? SANDBOX : (config.AFRICAS_TALKING_USERNAME ?? ''),
-    api_key: sandbox ? SANDBOX : (config.AFRICAS_TALKING_API_KEY ?? ''),
-    ...(config.AFRICAS_TALKING_SENDER === undefined ? {} : { from: config.AFRICAS_TALKING_SENDER }),
-    timeout_ms,
-    outbound,
-  })
-}
-
-/** Who sends mail, by the same rule. Throws when the configured address cannot be used. */
-export function openMail({
-  config,
-  simulator_mail_port,
-}: Pick<AppOptions, 'config' | 'simulator_mail_port'>): MailSender | undefined {
-  const sandbox = config.CAURI_MODE === 'sandbox'
-  const simulated =
-    simulator_mail_port === undefined
-      ? undefined
-      : `smtp://${SANDBOX}:${SANDBOX}@127.0.0.1:${simulator_mail_port}`
-  const url = sandbox ? simulated : config.SMTP_URL
-  if (url === undefined) return undefined
-  return openSmtp({
-    url,
-    from: { address: config.MAIL_FROM ?? 'cauri@localhost', name: config.MAIL_FROM_NAME },
-    timeout_ms: config.SMTP_TIMEOUT_S * 1_000,
-  })
-}
-
-const SMILE_ID_URL = 'https://api.smileidentity.com'
-const SMILE_ID_SANDBOX_URL = 'https://testapi.smileidentity.com'
-/** What the simulated Smile ID takes. */
-const SIMULATED_PARTNER = '1234'
-
-/**
- * Where Smile ID is and who we are there, by the same rule. In production its own sandbox where the configuration says so: other
- * hosts, and nothing that it says is about a real person.
- */
-export function smileIdAccount({
-  config,
-  simulator_url,
-}: Pick<AppOptions, 'config' | 'simulator_url'>):
-  { readonly url: string; readonly partner_id: string; readonly api_key: string } | undefined {
-  if (config.CAURI_MODE === 'sandbox')
-    return simulator_url === undefined
-      ? undefined
-      : { url: `${simulator_url}/smile-id`, partner_id: SIMULATED_PARTNER, api_key: SANDBOX }
-  const { SMILE_ID_PARTNER_ID: partner_id, SMILE_ID_API_KEY: api_key } = config
-  if (partner_id === undefined || api_key === undefined) return undefined
-  return { url: config.SMILE_ID_SANDBOX ? SMILE_ID_SANDBOX_URL : SMILE_ID_URL, partner_id, api_key }
-}
-
-/** Who checks identities; without one people decide. */
-export function openIdentityCheck(
-  options: Pick<AppOptions, 'config' | 'simulator_url'>,
-  outbound: Outbound,
-): IdentityCheck | undefined {
-  const account = smileIdAccount(options)
-  if (account === undefined) return undefined
-  const { SMILE_ID_VERSION, SMILE_ID_TIMEOUT_S } = options.config
-  const open = SMILE_ID_VERSION === 'v3' ? openSmileIdV3 : openSmileIdV1
-  return open({ ...account, timeout_ms: SMILE_ID_TIMEOUT_S * 1_000, outbound })
+/** Tells the approvers of an organisation that a batch waits for them; not those who made it. */
+export async function askApprovers(tx: Tx, row: outbox.OutboxRow): Promise<void> {
+  const asked = row.payload as { readonly organization_id: string; readonly not_to: readonly string[] }
+  const organization_id = BigInt(asked.organization_id)
+  const bulk = await findBulk(tx, organization_id, row.subject)
+  if (bulk?.awaiting_approval !== true) return // somebody was faster than the message
+  const { organization, total, total_amount, currency } = bulk
+  const news = { organization, total, amount: toJson(total_amount), currency }
+  for (const { person_id, phone_number, email, language } of await listReached(
+    tx,
+    organization_id,
+    'APPROBATEUR',
+  )) {
+    if (asked.not_to.includes(String(person_id))) continue
+    const to = { person_id, phone: phone_number, language, ...(email === null ? {} : { email }) }
+    await notify(tx, to, { kind: 'approval_needed', news })
+  }
 }

@@ -30,14 +30,12 @@ import { openOutbound, type Outbound } from './platform/outbound.ts'
 import * as outbox from './platform/outbox.ts'
 import { sweepSealedSpool } from './platform/sealed-spool.ts'
 import { deliver, newDelivery, type Delivery } from './webhooks/index.ts'
+import { filesOf, openIdentityCheck, openMail, openSms } from './providers.ts'
 import {
-  filesOf,
+  askApprovers,
   identityOf,
   kycOf,
   MOJALOOP,
-  openIdentityCheck,
-  openMail,
-  openSms,
   pursuingOf,
   purposeHandlers,
   spoolFolder,
@@ -87,6 +85,7 @@ export async function openWorker(
   await jobs.schedule('housekeeping', '41 3 * * *')
   const identity = identityOf(options)
   const handlers: outbox.OutboxHandlers<OutboxKind> = {
+    'bulk.approval_asked': askApprovers,
     'bulk.finished': (tx, row) => announceFinished(tx, row, jobs),
     'identity.reset_asked': (tx, row) => beginReset(tx, identity, row.payload as Identifier),
     'kyc.news': (tx, row) => tellKycNews(tx, row.payload as KycNews),

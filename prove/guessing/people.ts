@@ -22,6 +22,7 @@ export function openCapturing(): { readonly identity: Identity; readonly codes: 
   const codes = new Map<bigint, string>()
   const identity = openIdentity({
     secret_key: SECRET_KEY,
+    sendInvitation: () => Promise.resolve(),
     sendCode: async (_tx, { person_id, code }) => {
       codes.set(person_id, code)
       return true

@@ -41,7 +41,8 @@ const pausing = onOneBulk('pause, then resume', async (scene, db, bulk_id) => {
 const retrying: UseCase = {
   ...onOneBulk('pay failed lines again', async (scene, db, bulk_id) => {
     const connection = { id: scene.settings.id, fee_cap: scene.fee_cap }
-    return retryBulk(db, scene.maker, { bulk_id, ...reason, transfer_ids: null, connection }, withoutKey)
+    const retry = { bulk_id, ...reason, transfer_ids: null, connection }
+    return (await retryBulk(db, scene.maker, retry, withoutKey)).bulk_id
   }),
   later: true,
 }

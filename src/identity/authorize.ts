@@ -3,6 +3,7 @@ import type { Db } from '../platform/db.ts'
 import { Refusal, unreachable, type RefusalCode } from '../platform/errors.ts'
 import type { Access } from '../platform/http/access.ts'
 import type { Credentials } from '../platform/http/credentials.ts'
+import { actAsKey, isKey, readKey } from './api-key/act-as-key.ts'
 import { readCookie } from './cookie-session.ts'
 import type { Identity } from './identity.ts'
 import { ruleOf, type Rule } from './matrix.ts'
@@ -43,6 +44,7 @@ export async function authorize(
   if (rule === undefined) throw new Error(`${access.action} is not in the matrix`)
   if (rule.of === 'open') return { kind: 'anonymous' }
   if (!hasCredentials(claimed)) return withoutCredentials(db, claimed, rule)
+  if (isKey(claimed.authorization)) return actAsKey(db, identity, claimed, { action: access.action, rule })
   const known = await readCredentials(db, identity, claimed)
   const actor = await allowed(db, known, rule)
   assertShown(identity, known, rule)
@@ -79,6 +81,7 @@ async function withoutCredentials(db: Db, { demo_organization }: Claimed, rule: 
 /** Refuses AUTHENTICATION_REQUIRED unless the credentials are good, whatever they allow. */
 export async function assertCredentials(db: Db, identity: Identity, claimed: Credentials): Promise<void> {
   if (!hasCredentials(claimed)) throw new Refusal('AUTHENTICATION_REQUIRED')
+  if (isKey(claimed.authorization)) return void (await readKey(db, identity, claimed))
   await readCredentials(db, identity, claimed)
 }
 

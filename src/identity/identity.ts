@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto'
 import { keyRingOf, type RingKey } from '../platform/crypto/key-ring.ts'
 import type { Tx } from '../platform/db.ts'
 import type { Language } from '../platform/http/language.ts'
+import type { KeyMode } from './api-key/token.ts'
 import { COST, openHasher, type Cost, type Hasher } from './password/hash.ts'
 import { noNews, type NewsPort } from './news.ts'
 import { keyFor } from './token/seal.ts'
@@ -33,6 +34,17 @@ export type SendCode = (tx: Tx, message: CodeMessage) => Promise<boolean>
  * so that the request takes the same time for everybody.
  */
 export type AskReset = (tx: Tx, account: Identifier) => Promise<void>
+
+/** An invitation to join an organisation, to a phone or to a mailbox. The token is a secret: it goes there, and into no log. */
+export type InvitationMessage = {
+  readonly organization: string
+  readonly to: { readonly phone_number: string } | { readonly email: string }
+  readonly language: Language
+  readonly token: string
+}
+
+/** Hands an invitation over to be sent, in its transaction. Refuses TOO_MANY_REQUESTS above the limits of messages. */
+export type SendInvitation = (tx: Tx, message: InvitationMessage) => Promise<void>
 
 /** How somebody says who he is: one of the two, as written. */
 export type Identifier = { readonly phone_number: string } | { readonly email: string }
@@ -85,6 +97,9 @@ export type Limits = {
   readonly role_change_s: number
   /** An answer to a reset code is held back so long (milliseconds), that its time does not tell who exists. */
   readonly reset_answers_after_ms: number
+  readonly invitation_s: number
+  /** Of one organisation. */
+  readonly invitations_per_day: number
 }
 
 const DAY_S = 86_400
@@ -114,6 +129,8 @@ export const LIMITS: Limits = {
   streams_per_person: 20,
   role_change_s: 7 * DAY_S,
   reset_answers_after_ms: 400,
+  invitation_s: 7 * DAY_S,
+  invitations_per_day: 50,
 }
 
 /** What the verbs of this module need besides the database. Without state but the hasher's line: one per process. */
@@ -130,6 +147,9 @@ export type Identity = {
   readonly is_sandbox: boolean
   /** What people want to hear of: kept by whoever sends messages. */
   readonly news: NewsPort
+  /** Which API keys are good here: live ones in production, test ones in a sandbox. */
+  readonly key_mode: KeyMode
+  readonly sendInvitation: SendInvitation
   /** A keyed hash for one use: who reads the database alone cannot try values on it. */
   readonly digest: (use: string, text: string) => Buffer
 }
@@ -144,6 +164,7 @@ export type IdentityOptions = {
   readonly news?: NewsPort
   readonly sendCode: SendCode
   readonly askReset: AskReset
+  readonly sendInvitation: SendInvitation
   /** What a hash costs; today's recommendation when absent. */
   readonly password_cost?: Cost | undefined
   readonly limits?: Partial<Limits>
@@ -165,6 +186,8 @@ export function openIdentity(options: IdentityOptions): Identity {
     limits: { ...LIMITS, ...options.limits },
     sendCode: options.sendCode,
     askReset: options.askReset,
+    key_mode: options.is_sandbox === true ? 'test' : 'live',
+    sendInvitation: options.sendInvitation,
     issuer: options.public_url ?? 'urn:cauri:sandbox',
     sealing_keys: sealingKeys(options),
     is_sandbox: options.is_sandbox ?? false,

@@ -8,6 +8,7 @@ export {
   ensureOrganization,
   findOrganization,
   findOrganizationByName,
+  listOrganizations,
   type Organization,
 } from './organization.ts'
 export {
@@ -17,6 +18,7 @@ export {
   type Identity,
   type Limits as IdentityLimits,
   type SendCode,
+  type SendInvitation,
 } from './identity.ts'
 export { type NewsChoice, type NewsPort } from './news.ts'
 export { kycStates, personName, personRoles, type KycStatus, type Person, type PersonRole } from './person.ts'
@@ -40,7 +42,21 @@ export {
   type MemberRole,
   type Rule,
 } from './matrix.ts'
-export { listMemberships, putMember, type Membership } from './sql/members.ts'
+export {
+  listMembers,
+  listMemberships,
+  listReached,
+  putMember,
+  type MemberRow,
+  type Membership,
+  type Reached,
+} from './sql/members.ts'
+export { createKey, revokeKey, rotateKey, type KeyMaker, type ShownKey } from './api-key/keys.ts'
+export { listKeys, type KeyRow } from './sql/api-keys.ts'
+export { createOrganization, findNamed, setMember } from './organization/first-members.ts'
+export { removeMember } from './organization/members.ts'
+export { approvalOver } from './sql/approval-limits.ts'
+export { assertStillMay } from './still-may.ts'
 export { rotateSigningKey } from './token/keys.ts'
 export { cleanThrottles } from './sql/throttles.ts'
 export { cleanTickets } from './sql/stream-tickets.ts'

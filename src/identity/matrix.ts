@@ -61,6 +61,7 @@ export const matrix = {
   'kyc.consent': { ...own, about: 'read what he agrees to, and agree' },
   'privacy.export': { ...own, about: 'get a copy of his own data' },
   'privacy.erase.request': { ...own, about: 'ask to be forgotten' },
+  'organizations.list': { ...own, about: 'list his organisations; an administrator: all' },
   // an organisation's money
   'bulk.read': { ...reading, about: 'read batches, their lines and results, and follow them' },
   'bulk.create': {

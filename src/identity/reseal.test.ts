@@ -14,6 +14,7 @@ const withKeys = (field_key: string): Identity =>
     field_key,
     sendCode: () => Promise.resolve(true),
     askReset: () => Promise.resolve(),
+    sendInvitation: () => Promise.resolve(),
   })
 
 test('second factors open under every key of the list, and after sealing anew without the old one', async () => {

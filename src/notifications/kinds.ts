@@ -19,6 +19,12 @@ export type News = {
   readonly kyc_rejected: { readonly reason: string | null }
   readonly kyc_resubmit: { readonly reason: string | null }
   readonly kyc_expired: Readonly<Record<never, never>>
+  readonly approval_needed: {
+    readonly organization: string
+    readonly total: number
+    readonly amount: number
+    readonly currency: string
+  }
 }
 export type Kind = keyof News
 
@@ -26,6 +32,7 @@ export type Kind = keyof News
 export const newsKinds = [
   'batch_finished',
   'review_needed',
+  'approval_needed',
   'kyc_verified',
   'kyc_rejected',
   'kyc_resubmit',
@@ -53,6 +60,7 @@ export const kinds: Readonly<Record<Kind, Rule>> = {
   kyc_rejected: { sort: 'news', lives_s: 86_400 },
   kyc_resubmit: { sort: 'news', lives_s: 86_400 },
   kyc_expired: { sort: 'news', lives_s: 86_400 },
+  approval_needed: { sort: 'news', lives_s: 86_400 },
 }
 
 export const isNews = (kind: Kind): kind is NewsKind => kinds[kind].sort === 'news'

@@ -71,6 +71,18 @@ const templates: Templates = {
       return { sms: `Cauri: ${text}`, title: 'Payments to review', text }
     },
   },
+  approval_needed: {
+    fr: ({ organization, total, amount, currency }) => {
+      const payments = count(total, 'paiement', 'paiements', 'fr')
+      const text = `${nameOf(organization)} : un lot de ${payments}, ${amount} ${currency}, attend votre accord.`
+      return { sms: `Cauri : ${text}`, title: 'Lot à approuver', text }
+    },
+    en: ({ organization, total, amount, currency }) => {
+      const payments = count(total, 'payment', 'payments', 'en')
+      const text = `${nameOf(organization)}: a batch of ${payments}, ${amount} ${currency}, awaits your approval.`
+      return { sms: `Cauri: ${text}`, title: 'Batch to approve', text }
+    },
+  },
   kyc_verified: {
     fr: () => identity('Identité vérifiée', 'votre identité est vérifiée.', 'fr'),
     en: () => identity('Identity verified', 'your identity is verified.', 'en'),

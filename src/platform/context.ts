@@ -22,6 +22,8 @@ export type Actor =
       readonly session_id?: string
       /** His roles there. */
       readonly roles?: readonly string[]
+      /** Of a key: the people who know its secret. What it makes they may not approve. */
+      readonly behind?: readonly bigint[]
     }
   | {
       readonly kind: 'person'
@@ -59,3 +61,10 @@ export function callFacts(): CallFacts | undefined {
 
 /** Runs what serves everybody (a driver that is woken): nothing of it belongs to the call that set it off. */
 export const outsideCalls = <T>(work: () => T): T => calls.exit(work)
+
+/** The people who did it, or could have: none where the sandbox's own machine acts. */
+export const peopleBehind = (actor: Actor): readonly bigint[] => {
+  if (actor.kind === 'anonymous') return []
+  if (actor.person_id !== undefined) return [actor.person_id]
+  return actor.kind === 'organization' ? (actor.behind ?? []) : []
+}

@@ -76,7 +76,7 @@ const retryRoute = (deps: BulkDeps): Route =>
     ],
     idempotent: true,
     handle: async ({ ctx, actor, params, body, idempotency }) => {
-      const child = await retryBulk(
+      const created_now = await retryBulk(
         ctx.db,
         makerOf(actor),
         {
@@ -88,6 +88,6 @@ const retryRoute = (deps: BulkDeps): Route =>
         idempotency,
       )
       deps.wake()
-      return createdAnswer({ bulk_id: child, warnings: [] }, params.id)
+      return createdAnswer(created_now, params.id)
     },
   })

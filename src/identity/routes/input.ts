@@ -69,6 +69,15 @@ export function signedIn(actor: Actor): Extract<Actor, { kind: 'person' }> {
   return actor
 }
 
+/** A member who acts for his organisation in person. */
+export function actingMember(
+  actor: Actor,
+): Extract<Actor, { kind: 'organization' }> & { readonly person_id: bigint } {
+  if (actor.kind !== 'organization' || actor.person_id === undefined)
+    throw new Refusal('AUTHENTICATION_REQUIRED')
+  return { ...actor, person_id: actor.person_id }
+}
+
 type TokensView = Tokens & { readonly expires_in: number }
 
 export const tokensView = ({ limits }: Identity, tokens: Tokens): TokensView => ({

@@ -122,7 +122,19 @@ function problemsOf(route: Route): Record<string, unknown> {
 
 type Transform = typeof jsonSchemaTransform
 
-/** Zod schemas become JSON Schema; upload forms and the Idempotency-Key header are put in by hand. */
+const once = {
+  type: 'string',
+  minLength: 1,
+  maxLength: 255,
+  description: 'The same key and the same request give the same answer, for 90 days',
+}
+const actingFor = {
+  type: 'string',
+  pattern: '^[0-9]{1,18}$',
+  description: 'For which organisation: needed by who is a member of several',
+}
+
+/** Zod schemas become JSON Schema; upload forms and headers are put in by hand. */
 export const transform: Transform = (document) => {
   const { schema, url } = jsonSchemaTransform(document)
   const route: Route | undefined = 'route' in document ? document.route?.config?.declared : undefined
@@ -136,17 +148,10 @@ export const transform: Transform = (document) => {
       properties: structuredClone(route.form.properties),
     }
   }
-  if (route.idempotent)
-    more['headers'] = {
-      type: 'object',
-      properties: {
-        'Idempotency-Key': {
-          type: 'string',
-          minLength: 1,
-          maxLength: 255,
-          description: 'The same key and the same request give the same answer, for 90 days',
-        },
-      },
-    }
+  const headers = {
+    ...(route.access.of === 'organization' ? { 'Cauri-Organization': actingFor } : {}),
+    ...(route.idempotent ? { 'Idempotency-Key': once } : {}),
+  }
+  if (Object.keys(headers).length > 0) more['headers'] = { type: 'object', properties: headers }
   return { schema: { ...schema, ...more, 'x-action': route.access.action }, url }
 }

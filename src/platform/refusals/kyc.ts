@@ -24,7 +24,6 @@ export const kyc = {
     fr: 'Le document contient autre chose qu’une image ou une page',
   },
   DOCUMENT_NOT_FOUND: { status: 404, en: 'No such document', fr: 'Document introuvable' },
-  PERSON_NOT_FOUND: { status: 404, en: 'No such person', fr: 'Personne introuvable' },
   PERSON_INACTIVE: { status: 403, en: 'This account is blocked', fr: 'Ce compte est bloqué' },
   KYC_IN_PROGRESS: {
     status: 409,

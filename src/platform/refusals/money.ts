@@ -106,6 +106,28 @@ export const money = {
     en: 'Some lines are still uncertain',
     fr: 'Des lignes sont encore incertaines',
   },
+  // decisions of two people
+  BULK_MAKER: {
+    status: 409,
+    en: 'You prepared this batch: another person must approve it',
+    fr: 'Vous avez préparé ce lot : une autre personne doit l’approuver',
+  },
+  BULK_NOT_AWAITING: {
+    status: 409,
+    en: 'This batch does not await approval',
+    fr: 'Ce lot n’attend pas d’accord',
+  },
+  LIST_HASH_DIFFERS: {
+    status: 409,
+    en: 'This is not the list that was read; read it again',
+    fr: 'Ce n’est pas la liste qui a été lue ; relisez-la',
+  },
+  TOP_UP_NOT_FOUND: { status: 404, en: 'No such top-up', fr: 'Approvisionnement introuvable' },
+  TOP_UP_DECIDED: {
+    status: 409,
+    en: 'This top-up was decided already',
+    fr: 'Cet approvisionnement est déjà décidé',
+  },
   // reviews
   REVIEW_NOT_FOUND: { status: 404, en: 'No such review item', fr: 'Élément à examiner introuvable' },
   REVIEW_WRONG_STATE: {

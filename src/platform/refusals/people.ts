@@ -1,3 +1,4 @@
+import { organizations } from './organizations.ts'
 import type { RefusalText } from './text.ts'
 
 /** What people, sign-in and organisations refuse. */
@@ -105,4 +106,5 @@ export const people = {
     fr: 'C’est le dernier administrateur actif',
   },
   SESSION_NOT_FOUND: { status: 404, en: 'No such session', fr: 'Session introuvable' },
+  ...organizations,
 } as const satisfies Record<string, RefusalText>
