@@ -6,7 +6,7 @@ import type { Outcome } from '../src/payments/engine/outcome.ts'
 import { ensureConnection } from '../src/payments/index.ts'
 import { production } from '../src/payments/production.ts'
 import { selectBatchInfo } from '../src/payments/sql/engine.ts'
-import { openAsApplication, openDb, sql, type Db } from '../src/platform/db.ts'
+import { openAs, openDb, sql, type Db } from '../src/platform/db.ts'
 import { migrate } from '../src/platform/migrate.ts'
 import { startPostgres } from '../src/platform/postgres/index.ts'
 import { purposeHandlers } from '../src/wiring.ts'
@@ -25,7 +25,7 @@ const AT_ONCE = 8
 export async function ledger(run: Run): Promise<Figure[]> {
   const postgres = await startPostgres({ home: join(run.folder, 'ledger') })
   await migrate(postgres.url)
-  const db = await openAsApplication(postgres.url, { max: AT_ONCE })
+  const db = await openAs(postgres.url, 'cauri_worker', { max: AT_ONCE })
   const owner = openDb({ url: postgres.url, max: 1 })
   try {
     return [...(await settling(db, owner, run)), await posting(db, postgres.url, run)]

@@ -12,6 +12,7 @@ import { startProduct } from './product.ts'
 import { aboutRun, record, reportOf } from './report.ts'
 import { secondsSince, type Run } from './run.ts'
 import { seed } from './seed.ts'
+import { signIn } from './sign-in.ts'
 import { slow } from './slow.ts'
 import { rest, start } from './start.ts'
 import { streams } from './streams.ts'
@@ -34,6 +35,7 @@ const parts: Readonly<Record<string, (run: Run) => Promise<Figure[]>>> = {
     await product.stop()
     return figures
   },
+  'sign-in': signIn,
   seed,
 }
 

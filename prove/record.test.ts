@@ -54,6 +54,21 @@ test('runs are kept in order, each with its day and command, and a campaign’s 
   })
 })
 
+test('what several runs reached is counted once, and shares of several runs are not added up', () => {
+  const path = folder()
+  const figures = { 'crash points': 36, 'crash points reached': 1, places: 2, goodput_percent: 60 }
+  const covered = { 'claim.committed (calm)': 1, 'claim.committed (rail)': 1, 'lease.taken (calm)': 0 }
+  addToRecord(result({ figures, covered }), 'first', path)
+  const more = { 'claim.committed (calm)': 1, 'lease.taken (calm)': 1 }
+  addToRecord(result({ figures: { ...figures, goodput_percent: 81 }, covered: more }), 'second', path)
+  expect(totalOf(readRecord(join(path, 'record.json'))).figures).toEqual({
+    'crash points': 36,
+    'crash points reached': 2,
+    places: 3,
+    goodput_percent: 81,
+  })
+})
+
 test('the page is made anew from the record, and is as prettier would write it', async () => {
   const path = folder()
   addToRecord(result(), 'npm run prove -- large --seed 7', path)

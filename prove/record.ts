@@ -40,14 +40,16 @@ export function totalOf(runs: readonly Kept[]): Totals {
   for (const run of runs)
     for (const word of Object.keys(verdict) as (keyof Verdict)[]) verdict[word] += run.verdict[word]
   const faults = sum(runs.map((run) => run.faults))
+  const covered = sum(runs.map((run) => run.covered))
+  const figures = runs.map((run) => run.figures)
   return {
     campaign: runs[0]?.campaign ?? '',
     times: runs.length,
     runs: runs.reduce((all, run) => all + run.runs, 0),
     seconds: runs.reduce((all, run) => all + run.seconds, 0),
     faults,
-    covered: sum(runs.map((run) => run.covered)),
-    figures: { ...sum(runs.map((run) => run.figures)), ...notSums(runs.map((run) => run.figures)) },
+    covered,
+    figures: { ...sum(figures), ...notSums(figures), ...reached(figures, covered) },
     verdict,
     wrong: runs.reduce((all, run) => all + run.wrong.length, 0),
   }
@@ -55,8 +57,8 @@ export function totalOf(runs: readonly Kept[]): Totals {
 
 /** The longest that was seen. */
 const WORST = /_max_ms$/
-/** Rates, limits and counts of kinds. */
-const LAST = /a minute|a second|_per_s$|_ms$|^crash points/
+/** Rates, shares, limits and counts of kinds. */
+const LAST = /a minute|a second|_s$|_ms$|_us$|_mb$|_percent|^crash points$/
 
 function notSums(runs: readonly Result['figures'][]): Record<string, number> {
   const found: Record<string, number> = {}
@@ -64,6 +66,17 @@ function notSums(runs: readonly Result['figures'][]): Record<string, number> {
     if (WORST.test(name)) found[name] = Math.max(found[name] ?? value, value)
     else if (LAST.test(name)) found[name] = value
   return found
+}
+
+/** A place that two runs reached is one place, and a point under two weathers is one point. */
+function reached(
+  figures: readonly Result['figures'][],
+  covered: Readonly<Record<string, number>>,
+): Record<string, number> {
+  if (!figures.some((one) => 'crash points reached' in one)) return {}
+  const names = Object.keys(covered).filter((place) => (covered[place] ?? 0) > 0)
+  const points = new Set(names.map((place) => place.split(' ')[0]))
+  return { 'crash points reached': points.size, places: names.length }
 }
 
 function sum(all: readonly Readonly<Record<string, number>>[]): Record<string, number> {

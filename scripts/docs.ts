@@ -4,7 +4,8 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { apiPages } from './pages/api.ts'
+import { apiPages, readApi } from './pages/api.ts'
+import { authorizationPages } from './pages/authorization.ts'
 import { configPages } from './pages/config.ts'
 import { databasePages } from './pages/database.ts'
 import { errorPages } from './pages/errors.ts'
@@ -14,12 +15,14 @@ import type { Page } from './pages/page.ts'
 const root = join(import.meta.dirname, '..')
 const checking = process.argv.includes('--check')
 
+const api = await readApi()
 const pages: readonly Page[] = [
   ...errorPages(),
   ...configPages(),
   ...databasePages(root),
   ...invariantPages(),
-  ...(await apiPages(root)),
+  ...apiPages(api),
+  ...authorizationPages(api),
 ]
 const stale = pages.filter(({ path, text }) => readOrEmpty(join(root, path)) !== text)
 for (const { path, text } of stale) {

@@ -1,12 +1,11 @@
-import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync } from 'node:fs'
 import { loadEnvFile } from 'node:process'
 import { openApp, type App } from './app.ts'
 import { loadDemo } from './demo.ts'
 import { advanceClock } from './platform/clock.ts'
 import { readConfig, type Config } from './platform/config.ts'
 import { armCrashPoint } from './platform/crash-point.ts'
+import { secretOf } from './platform/kept-secret.ts'
 import { openLog, type Log } from './platform/log.ts'
 import { migrate } from './platform/migrate.ts'
 import { startPostgres, type Postgres } from './platform/postgres/index.ts'
@@ -63,7 +62,7 @@ async function startAll(
     log,
     url,
     adapter_url: config.SCHEME_ADAPTER_URL ?? (simulated && `http://127.0.0.1:${simulated.sdk}`),
-    secret_key: config.SECRET_KEY ?? keptSecret(config.home),
+    secret_key: secretOf(config),
     ...(simulated === undefined
       ? {}
       : { simulator_url: `http://127.0.0.1:${simulated.simulator}`, simulator_mail_port: simulated.mail }),
@@ -109,13 +108,6 @@ function announce(config: Config, port: number, simulated: SimulatorProcess['por
       `  curl ${base}/api/bulk-transfers/bulk-…/status | jq`,
     )
   process.stdout.write(`${lines.join('\n')}\n`)
-}
-
-/** The sandbox signs with a key of its own, made once and kept where only its user reads. */
-function keptSecret(home: string): string {
-  const path = join(home, 'secret-key')
-  if (!existsSync(path)) writeFileSync(path, randomBytes(32).toString('base64'), { mode: 0o600 })
-  return readFileSync(path, 'utf8').trim()
 }
 
 function onStop(log: Log, running: Running, by_npm: boolean): void {

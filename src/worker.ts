@@ -3,9 +3,23 @@ import { randomBytes } from 'node:crypto'
 import { openSealer, openSigningKey, record } from './audit/index.ts'
 import { sweepSpool } from './bulk/index.ts'
 import { openMojaloop } from './connectors/index.ts'
-import { beginReset, cleanThrottles, type Identifier } from './identity/index.ts'
+import { beginReset, cleanThrottles, cleanTickets, type Identifier } from './identity/index.ts'
+import {
+  expireProofs,
+  keepDocuments,
+  pursueCheck,
+  sweepChecks,
+  type KycNews,
+  type PursueDeps,
+} from './kyc/index.ts'
 import { runCheck } from './integrity/index.ts'
-import { countWaiting, sendMessage, sweepNotifications, type Sending } from './notifications/index.ts'
+import {
+  countWaiting,
+  forgetPerson,
+  sendMessage,
+  sweepNotifications,
+  type Sending,
+} from './notifications/index.ts'
 import { openDriver, type ConnectionSettings, type Driver } from './payments/index.ts'
 import type { Config } from './platform/config.ts'
 import type { Ctx } from './platform/context.ts'
@@ -14,14 +28,18 @@ import { cleanIdempotency } from './platform/http/idempotency.ts'
 import { openJobs, type Jobs, type QueueRules } from './platform/jobs.ts'
 import { openOutbound, type Outbound } from './platform/outbound.ts'
 import * as outbox from './platform/outbox.ts'
+import { sweepSealedSpool } from './platform/sealed-spool.ts'
 import { deliver, newDelivery, type Delivery } from './webhooks/index.ts'
+import { filesOf, openIdentityCheck, openMail, openSms } from './providers.ts'
 import {
+  askApprovers,
   identityOf,
+  kycOf,
   MOJALOOP,
-  openMail,
-  openSms,
+  pursuingOf,
   purposeHandlers,
   spoolFolder,
+  tellKycNews,
   type AppOptions,
   type OutboxKind,
 } from './wiring.ts'
@@ -30,6 +48,8 @@ const queues = {
   'webhook.deliver': { retries: 12, retry_delay_s: 5, expire_s: 60 },
   // Twelve tries in some three hours; a code is given up as soon as it has expired.
   'notification.send': { retries: 12, retry_delay_s: 2, expire_s: 120 },
+  // The row says when to look; a job that fails is found by the sweep.
+  'kyc.check': { retries: 0, expire_s: 300 },
   'ledger.check': { retries: 0, expire_s: 3_600 },
   housekeeping: { retries: 2, expire_s: 600 },
 } as const satisfies Record<string, QueueRules>
@@ -57,14 +77,22 @@ export async function openWorker(
     batch: 1, // else the time limit of a job would count those before it
     poll_s: 2, // a wake-up that came while all were busy is lost, and somebody waits for his code
   })
+  const pursuing = openPursuing(ctx, options, outbound, atStop)
+  await workOnChecks(jobs, pursuing)
   await jobs.work('ledger.check', () => checkHourly(ctx))
-  await jobs.work('housekeeping', () => keepHouse(ctx))
+  await jobs.work('housekeeping', () => keepHouse(ctx, pursuing))
   await jobs.schedule('ledger.check', '17 * * * *')
   await jobs.schedule('housekeeping', '41 3 * * *')
   const identity = identityOf(options)
   const handlers: outbox.OutboxHandlers<OutboxKind> = {
+    'bulk.approval_asked': askApprovers,
     'bulk.finished': (tx, row) => announceFinished(tx, row, jobs),
     'identity.reset_asked': (tx, row) => beginReset(tx, identity, row.payload as Identifier),
+    'kyc.news': (tx, row) => tellKycNews(tx, row.payload as KycNews),
+    'kyc.erased': (tx, row) => forgetPerson(tx, BigInt((row.payload as { person_id: string }).person_id)),
+    'kyc.check': async (tx, row) => {
+      await jobs.send(tx, 'kyc.check', row.payload as CheckDue)
+    },
     notification: async (tx, row) => {
       await jobs.send(tx, 'notification.send', row.payload as Sending)
     },
@@ -78,6 +106,8 @@ export async function openWorker(
     former_keys: config.AUDIT_FORMER_KEYS ?? [],
   })
   atStop(() => sealer.close())
+  const looking = outbox.runOutbox(() => lookAfterProofs(pursuing), log, config.KYC_SWEEP_S * 1_000)
+  atStop(() => looking.close())
   if (options.adapter_url === undefined) return undefined
 
   const mojaloop = openMojaloopDriver(ctx, outbound, options.adapter_url)
@@ -85,6 +115,33 @@ export async function openWorker(
   atStop(() => mojaloop.driver.stop(7_000))
   mojaloop.driver.start()
   return mojaloop.driver
+}
+
+type CheckDue = { readonly check_id: string }
+
+function openPursuing(
+  ctx: Ctx,
+  options: AppOptions,
+  outbound: Outbound,
+  atStop: (close: () => Promise<unknown>) => void,
+): PursueDeps {
+  const files = filesOf(ctx.config)
+  atStop(async () => files.close())
+  const provider = openIdentityCheck(options, outbound)
+  return pursuingOf(ctx, { kyc: kycOf(options, { files, has_provider: provider !== undefined }), provider })
+}
+
+/** A second one looks while the first one hands over images. */
+const workOnChecks = (jobs: Jobs<Queue>, pursuing: PursueDeps): Promise<void> =>
+  jobs.work<CheckDue>('kyc.check', (job) => pursueCheck(pursuing, job.data.check_id), {
+    batch: 1,
+    concurrency: 2,
+  })
+
+/** What is due is looked at, and what is over ends: nothing of it depends on a job. */
+async function lookAfterProofs(pursuing: PursueDeps): Promise<void> {
+  await sweepChecks(pursuing)
+  await expireProofs(pursuing.db)
 }
 
 /** A missing provider is worth a word only when somebody waits for a message. */
@@ -171,10 +228,13 @@ async function checkHourly({ db, log, config }: Ctx): Promise<void> {
   })
 }
 
-async function keepHouse({ db, config, log }: Ctx): Promise<void> {
+async function keepHouse({ db, config, log }: Ctx, { kyc }: PursueDeps): Promise<void> {
   const keys = await cleanIdempotency(db)
   const uploads = await sweepSpool(spoolFolder(config), 86_400_000)
   const throttles = await cleanThrottles(db)
+  await cleanTickets(db)
   const messages = await sweepNotifications(db)
-  log.info({ keys, uploads, throttles, messages }, 'housekeeping done')
+  const waiting = await sweepSealedSpool(spoolFolder(config), 86_400_000)
+  const documents = await keepDocuments(db, kyc)
+  log.info({ keys, uploads, throttles, messages, waiting, documents }, 'housekeeping done')
 }

@@ -41,7 +41,8 @@ const pausing = onOneBulk('pause, then resume', async (scene, db, bulk_id) => {
 const retrying: UseCase = {
   ...onOneBulk('pay failed lines again', async (scene, db, bulk_id) => {
     const connection = { id: scene.settings.id, fee_cap: scene.fee_cap }
-    return retryBulk(db, scene.maker, { bulk_id, ...reason, transfer_ids: null, connection }, withoutKey)
+    const retry = { bulk_id, ...reason, transfer_ids: null, connection }
+    return (await retryBulk(db, scene.maker, retry, withoutKey)).bulk_id
   }),
   later: true,
 }
@@ -59,7 +60,12 @@ const sending = (name: string, list: string, key?: string): UseCase => ({
 /** As the routes do it (src/platform/http/route-key.ts). */
 async function sendWithKey(scene: Scene, db: Db, list: string, key: string): Promise<string> {
   const one = listNamed(scene, list)
-  const begun = await beginIdempotent(db, { scope: scene.name, key, fingerprint: sha256(one.csv) })
+  const begun = await beginIdempotent(db, {
+    scope: scene.name,
+    key,
+    fingerprint: sha256(one.csv),
+    lease_s: 60,
+  })
   const idOf = (body: unknown): string => (body as { bulkTransferId: string }).bulkTransferId
   if (begun.kind === 'replay') return idOf(begun.answer.body)
   try {

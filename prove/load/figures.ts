@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import type { Work } from './site.ts'
 
 /** Durations of one kind, and what to say about them. */
 export type Durations = {
@@ -73,3 +74,27 @@ function readOr(path: string): string {
 }
 
 export const round = (value: number): number => Math.round(value * 100) / 100
+
+/** What was done in a while, and what it cost whom: microseconds of processor time for a line. */
+export type Shares = {
+  readonly lines_per_s: number
+  readonly lines_per_cpu_s: number
+  readonly costs: Readonly<Record<'product_us' | 'database_us' | 'rail_us' | 'clients_us', number>>
+}
+
+/** `clients` is this process, which makes the load and shares the machine with what it loads. */
+export function shares(before: Work, after: Work, took_s: number): Shares {
+  const lines = after.lines - before.lines
+  const used = (who: keyof Work['cpu_s']): number => after.cpu_s[who] - before.cpu_s[who]
+  const us = (seconds: number): number => Math.round((seconds * 1e6) / Math.max(lines, 1))
+  return {
+    lines_per_s: lines / took_s,
+    lines_per_cpu_s: lines / (used('product') + used('database') + used('rail')),
+    costs: {
+      product_us: us(used('product')),
+      database_us: us(used('database')),
+      rail_us: us(used('rail')),
+      clients_us: us(used('clients')),
+    },
+  }
+}

@@ -5,21 +5,22 @@ import { randomOf } from '../../test/harness/seed.ts'
 import type { Campaign, Result } from '../result.ts'
 import { judge, openBatches, openLists } from './books.ts'
 import { openClient } from './client.ts'
-import { flood, send, type Inner } from './crowd.ts'
-import { memoryOf, openCounts, openDurations, round } from './figures.ts'
+import { flood } from './crowd.ts'
+import { memoryOf, openCounts, openDurations, round, shares, type Shares } from './figures.ts'
 import { openSite } from './site.ts'
+import { lookAround, send, type Inner } from './visit.ts'
 
 const LINES = 1_000
 const FACTOR = 5
-/** Clients that upload, wait until all is paid and upload again: more of them gain nothing on two cores. */
+/** Clients that upload, look and wait until all is paid, and upload again: more of them gain nothing on two cores. */
 const WELL_BEHAVED = 8
 const DRAIN_MS = 600_000
 
 /**
- * The capacity with well-behaved clients, then five times their number of requests, each sent whether or not the ones
- * before were answered, for `seconds` (60). The load is uploads, reads and streams; beside it somebody looks at /health
- * and pauses and resumes a batch. Found wrong: what was acknowledged and is not paid exactly once, a refusal
- * without Retry-After or one that left anything behind, any other answer.
+ * The capacity with well-behaved clients, then five times their visits, each begun whether or not the ones before were
+ * answered, for `seconds` (60). A visit is the same for both: a list is sent, and there are three reads and a stream.
+ * Beside the crowd somebody looks at /health and pauses and resumes a batch. Found wrong: what was acknowledged and is
+ * not paid exactly once, a refusal without Retry-After or one that left anything behind, any other answer.
  */
 export const overload: Campaign = async ({ seed, seconds = 60, say }) => {
   const started = performance.now()
@@ -39,6 +40,7 @@ export const overload: Campaign = async ({ seed, seconds = 60, say }) => {
       wrong: [],
       counts: openCounts(),
       uploads: openDurations(),
+      reads: openDurations(),
       random: randomOf(seed, 'overload'),
     }
     const figures = await campaign(inner, seconds, say)
@@ -75,6 +77,9 @@ async function campaign(
     capacity_uploads_per_s: round(before.uploads_per_s),
     capacity_lines_per_s: Math.round(before.lines_per_s),
     capacity_after_lines_per_s: Math.round(after.lines_per_s),
+    capacity_read_p99_ms: Math.round(before.read_p99_ms),
+    ...named('capacity', before.costs),
+    ...named('load', under.costs),
     ...under.figures,
     goodput_percent: round((100 * under.lines_per_s) / Math.max(before.lines_per_s, 1)),
     goodput_per_cpu_percent: round(
@@ -88,36 +93,39 @@ async function campaign(
   }
 }
 
-type Capacity = {
+const named = (when: string, costs: Shares['costs']): Record<string, number> =>
+  Object.fromEntries(Object.entries(costs).map(([who, us]) => [`${when}_${who}`, us]))
+
+type Capacity = Shares & {
   readonly uploads_per_s: number
-  readonly lines_per_s: number
-  readonly lines_per_cpu_s: number
   readonly upload_ms: number
+  readonly read_p99_ms: number
 }
 
-/** What well-behaved clients get done together. */
+/** What well-behaved clients get done together: each looks at what it sent, as one of the crowd does. */
 async function capacity(inner: Inner, seconds: number): Promise<Capacity> {
   const { site, client, member } = inner
+  const own: Inner = { ...inner, counts: openCounts(), uploads: openDurations(), reads: openDurations() }
   const before = await site.work()
   const started = performance.now()
-  const durations = openDurations()
   const one = async (): Promise<void> => {
     while (performance.now() - started < seconds * 1_000) {
-      const begun = performance.now()
-      const said = await send(inner, inner.nextList())
-      durations.note(performance.now() - begun)
+      const said = await send(own, inner.nextList())
       if (said.kind !== 'accepted') await pause(1_000)
-      else await client.ask(member.base(), 'GET', `/api/bulk-transfers/${said.bulk_id}/wait?timeout=50`)
+      else
+        await Promise.all([
+          lookAround(own, said.bulk_id),
+          client.ask(member.base(), 'GET', `/api/bulk-transfers/${said.bulk_id}/wait?timeout=50`),
+        ])
     }
   }
   await Promise.all(Array.from({ length: WELL_BEHAVED }, one))
   const took_s = (performance.now() - started) / 1_000
-  const after = await site.work()
   return {
-    uploads_per_s: durations.count() / took_s,
-    lines_per_s: (after.lines - before.lines) / took_s,
-    lines_per_cpu_s: (after.lines - before.lines) / (after.cpu_s - before.cpu_s),
-    upload_ms: durations.percentile(50),
+    ...shares(before, await site.work(), took_s),
+    uploads_per_s: own.uploads.count() / took_s,
+    upload_ms: own.uploads.percentile(50),
+    read_p99_ms: own.reads.percentile(99),
   }
 }
 

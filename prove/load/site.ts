@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { openAsApplication, type Db } from '../../src/platform/db.ts'
+import { openAs, type Db } from '../../src/platform/db.ts'
 import { migrate } from '../../src/platform/migrate.ts'
 import { startPostgres } from '../../src/platform/postgres/index.ts'
 import { readPostmaster } from '../../src/platform/postgres/postmaster.ts'
@@ -10,7 +10,9 @@ import { openMembers, type Api, type Env, type Member, type Outside } from '../p
 import { settledLines } from './books.ts'
 import { cpuOf } from './figures.ts'
 
-export type Work = { readonly lines: number; readonly cpu_s: number }
+/** Processor seconds, by who used them. */
+export type Cpu = Readonly<Record<'product' | 'database' | 'rail' | 'clients', number>>
+export type Work = { readonly lines: number; readonly cpu_s: Cpu }
 
 /** A PostgreSQL with full durability, the simulators, and as many processes of the product as a campaign adds. */
 export type Site = {
@@ -39,7 +41,7 @@ export async function openSite(): Promise<Site> {
     const postgres = await startPostgres({ home: join(folder, 'database') })
     closing.push(() => postgres.stop())
     await migrate(postgres.url)
-    const db = await openAsApplication(postgres.url, { max: 4, name: 'cauri prove' })
+    const db = await openAs(postgres.url, 'cauri_worker', { max: 4, name: 'cauri prove' })
     closing.push(() => db.end(), killRunning)
     const members = openMembers(folder)
     const outside = members.openOutside()
@@ -65,7 +67,12 @@ export async function openSite(): Promise<Site> {
       openWorker: (env = {}) => listed(members.openWorker(given(env))),
       work: async () => ({
         lines: await settledLines(db),
-        cpu_s: cpuOf([postmaster, outside.pid(), ...started.map((member) => member.pid())]),
+        cpu_s: {
+          product: cpuOf(started.map((member) => member.pid())),
+          database: cpuOf([postmaster]),
+          rail: cpuOf([outside.pid()]),
+          clients: process.cpuUsage().user / 1e6 + process.cpuUsage().system / 1e6,
+        },
       }),
       spooled: () =>
         readdirSync(folder)

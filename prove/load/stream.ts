@@ -15,11 +15,17 @@ export type Ending =
 
 export type Followed = {
   readonly ending: Ending
+  /** Of the answer, if there was one. */
+  readonly status: number | undefined
+  readonly retry_after: string | undefined
   /** The last event's id: where a client that comes back goes on. */
   readonly last_id: string | undefined
   /** Events that were older than what this client knew already. */
   readonly backwards: number
 }
+
+const fieldOf = (block: string, name: string): string | undefined =>
+  new RegExp(`^${name}: (.*)$`, 'm').exec(block)?.[1]
 
 /** Follows a batch until its stream ends or the signal says that it was enough. */
 export function followBatch(
@@ -36,6 +42,7 @@ export function followBatch(
     const known = options.last_id
     let [last_id, backwards, said] = [known, 0, '']
     let ending: Ending = 'unanswered'
+    let [status, retry_after]: [number | undefined, string | undefined] = [undefined, undefined]
     const headers = {
       accept: 'text/event-stream',
       ...(known === undefined ? {} : { 'last-event-id': known }),
@@ -46,7 +53,7 @@ export function followBatch(
     })
     const end = (): void => {
       until.removeEventListener('abort', leave)
-      resolve({ ending, last_id, backwards })
+      resolve({ ending, status, retry_after, last_id, backwards })
     }
     const leave = (): void => {
       ending = 'left'
@@ -54,19 +61,20 @@ export function followBatch(
     }
     until.addEventListener('abort', leave, { once: true })
     const read = (block: string): void => {
-      const field = (name: string): string | undefined => new RegExp(`^${name}: (.*)$`, 'm').exec(block)?.[1]
-      const id = field('id')
+      const id = fieldOf(block, 'id')
       if (id !== undefined) {
         if (last_id !== undefined && BigInt(id) < BigInt(last_id)) backwards += 1
         last_id = id
       }
-      if (field('event') === 'done') ending = 'done'
-      if (field('event') === 'error') ending = 'told'
-      const data = field('data')
+      if (fieldOf(block, 'event') === 'done') ending = 'done'
+      if (fieldOf(block, 'event') === 'error') ending = 'told'
+      const data = fieldOf(block, 'data')
       if (data !== undefined) onEvent?.(data)
     }
     sent.on('response', (answer) => {
-      if (answer.statusCode === 200) ending = 'cut'
+      status = answer.statusCode
+      retry_after = answer.headers['retry-after']
+      if (status === 200) ending = 'cut'
       answer.setEncoding('utf8').on('data', (piece: string) => {
         const blocks = (said + piece).split('\n\n')
         said = blocks.pop() ?? ''

@@ -125,9 +125,18 @@ export function deal(kills: number, random: () => number): Block[] {
   }
   return used.map((block) => ({
     ...block,
-    workers: shuffle(block.workers, random),
-    apis: shuffle(block.apis, random),
+    workers: pointsEarly(block.workers, random),
+    apis: pointsEarly(block.apis, random),
   }))
+}
+
+/**
+ * The order of a seed, with the points in its first two thirds: a block that runs out of time has done without deaths at
+ * any moment, and not without places.
+ */
+function pointsEarly(deck: readonly Death[], random: () => number): Death[] {
+  const placed = deck.map((death) => ({ death, at: random() * (death.kind === 'point' ? 2 : 3) }))
+  return placed.toSorted((a, b) => a.at - b.at).map(({ death }) => death)
 }
 
 /** Which time it comes by the point is the last. The first upload of an API succeeds: others live on what it brings. */

@@ -1,6 +1,4 @@
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { describeApi } from '../../src/api.ts'
 import type { Page } from './page.ts'
 import { table } from './table.ts'
 
@@ -19,8 +17,9 @@ type Operation = {
   readonly requestBody?: { readonly content?: Readonly<Record<string, unknown>> }
   readonly responses?: Readonly<Record<string, { readonly description?: string }>>
   readonly hide?: boolean
+  readonly 'x-action'?: string
 }
-type OpenApi = { readonly paths?: Readonly<Record<string, Readonly<Record<string, Operation>>>> }
+export type OpenApi = { readonly paths?: Readonly<Record<string, Readonly<Record<string, Operation>>>> }
 
 const INTRO = `# API
 
@@ -31,26 +30,18 @@ with and without a trailing slash. Amounts are integers in minor units (XAF and 
 [errors.md](errors.md).
 `
 
-/**
- * The page of the API and docs/reference/openapi.json, from src/app.ts: it exports `describeApi()`, which answers the
- * OpenAPI document without a database. An app that does not export it yet gives the introduction alone.
- */
-export async function apiPages(root: string): Promise<Page[]> {
-  const document = await readDocument(root)
-  const operations = Object.entries(document?.paths ?? {}).flatMap(([path, methods]) =>
+/** The OpenAPI document of the routes, without a database. */
+export const readApi = async (): Promise<OpenApi> => (await describeApi()) as OpenApi
+
+/** The page of the API, and the document itself as docs/reference/openapi.json. */
+export function apiPages(document: OpenApi): Page[] {
+  const operations = Object.entries(document.paths ?? {}).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
   )
-  const page = { path: 'docs/reference/api.md', text: INTRO + operations.map(section).join('') }
-  return document === undefined
-    ? [page]
-    : [page, { path: 'docs/reference/openapi.json', text: `${JSON.stringify(document, undefined, 2)}\n` }]
-}
-
-async function readDocument(root: string): Promise<OpenApi | undefined> {
-  const file = join(root, 'src', 'app.ts')
-  if (!existsSync(file)) return undefined
-  const app = (await import(pathToFileURL(file).href)) as { readonly describeApi?: () => Promise<OpenApi> }
-  return app.describeApi?.()
+  return [
+    { path: 'docs/reference/api.md', text: INTRO + operations.map(section).join('') },
+    { path: 'docs/reference/openapi.json', text: `${JSON.stringify(document, undefined, 2)}\n` },
+  ]
 }
 
 function section({
@@ -62,6 +53,7 @@ function section({
   readonly method: string
   readonly operation: Operation
 }): string {
+  const action = operation['x-action']
   const words = [operation.summary, operation.description].filter((text) => text !== undefined && text !== '')
   const parameters = (operation.parameters ?? []).map((one) => [
     `\`${one.name}\``,
@@ -77,6 +69,7 @@ function section({
   return [
     `\n## ${method} ${path}\n`,
     ...words.map((text) => `\n${text}\n`),
+    action === undefined ? '' : `\nWho may: [\`${action}\`](authorization.md)\n`,
     bodies.length === 0 ? '' : `\nBody: ${bodies.join(', ')}\n`,
     parameters.length === 0 ? '' : `\n${table(['parameter', 'in', 'required', 'meaning'], parameters)}`,
     answers.length === 0 ? '' : `\n${table(['status', 'answer'], answers)}`,

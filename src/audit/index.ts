@@ -4,7 +4,7 @@
  * sealed within a second or so into a Merkle log with signed checkpoints, so that whoever kept one can tell whether
  * anything before it was changed, taken out, put in or put elsewhere. It repairs nothing.
  */
-export { historyOf, record, type Act, type Event } from './record.ts'
+export { countActsToday, historyOf, record, type Act, type Event } from './record.ts'
 export { isSecretName, redact, type Json } from './redact.ts'
 export { auditFrozen, auditGuards, auditInvariants } from './check.ts'
 export { canonical, type EventRow } from './canonical.ts'
@@ -25,4 +25,5 @@ export { selectNewest as newestCheckpoint, type CheckpointRow } from './sql.ts'
 export { proveConsistency, proveInclusion, type ConsistencyProof, type InclusionProof } from './proof.ts'
 export { verifyConsistency, verifyInclusion } from './tree.ts'
 export { verifyTrail, type Fault, type FaultKind, type TrailReport } from './verify.ts'
+export { auditRoutes, type AuditRouteOptions } from './routes.ts'
 export { exportTrail, type Exported } from './export.ts'

@@ -36,13 +36,17 @@ export type ConsistencyProof = {
 }
 
 /**
- * Proves that the log of the newest checkpoint begins with all that it held at `first` leaves; undefined when it has
- * fewer, or none at all.
+ * Proves that the log of the newest checkpoint, or of the one of `last` leaves, begins with all that it held at `first`
+ * leaves; undefined when it has fewer, or when there is no such checkpoint.
  */
-export async function proveConsistency(db: Reader, first: number): Promise<ConsistencyProof | undefined> {
-  const newest = await q.selectNewest(db)
-  if (newest === undefined || first < 1 || first > newest.size) return undefined
-  const { size, note: checkpoint } = newest
+export async function proveConsistency(
+  db: Reader,
+  first: number,
+  last?: number,
+): Promise<ConsistencyProof | undefined> {
+  const later = last === undefined ? await q.selectNewest(db) : await q.selectCheckpoint(db, last)
+  if (later === undefined || first < 1 || first > later.size) return undefined
+  const { size, note: checkpoint } = later
   return { first, checkpoint, size, hashes: await hashesOf(db, consistencyRanges(first, size)) }
 }
 

@@ -50,3 +50,13 @@ export const historyOf = (db: Reader, subject: string): Promise<Event[]> =>
   db.many(
     sql`select at, actor, action, detail from audit_events where subject = ${subject} order by id limit 1000`,
   )
+
+/** How many acts of these kinds there were today (a day of UTC). */
+export const countActsToday = async (db: Reader, actions: readonly string[]): Promise<number> =>
+  Number(
+    (
+      await db.one<{ n: bigint }>(sql`
+        select count(*) as n from audit_events
+        where action = any (${[...actions]}::text[]) and at >= date_trunc('day', clock_timestamp(), 'UTC')`)
+    ).n,
+  )

@@ -41,6 +41,13 @@ export async function selectNewest(db: Reader): Promise<CheckpointRow | undefine
   return row && withNumber(row)
 }
 
+export async function selectCheckpoint(db: Reader, size: number): Promise<CheckpointRow | undefined> {
+  const row = await db.maybeOne<Stored>(
+    sql`select size, root, note, sealed_at from audit_checkpoints where size = ${size}`,
+  )
+  return row && withNumber(row)
+}
+
 /** Checkpoints of trees above `above` leaves, smallest first. */
 export async function selectCheckpoints(db: Reader, above: number, limit: number): Promise<CheckpointRow[]> {
   const rows = await db.many<Stored>(sql`

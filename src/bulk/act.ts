@@ -15,8 +15,9 @@ import type { Db, Reader, Tx } from '../platform/db.ts'
 import { Refusal } from '../platform/errors.ts'
 import type { Completion } from '../platform/http/idempotency.ts'
 import { newId, sha256, type BulkId } from '../platform/ids.ts'
+import { approvalNeeded, awaitApproval, endWaiting } from './approve.ts'
 import { isFinal, type Bulk } from './batch.ts'
-import { createdAnswer } from './create.ts'
+import { createdAnswer, type Created } from './create.ts'
 import type { Maker } from './deps.ts'
 import * as q from './sql.ts'
 import { progressView } from './view.ts'
@@ -58,6 +59,7 @@ export const cancelBulk = (
   db.tx(
     async (tx) => {
       const { id } = await bulkOf(tx, maker, act.bulk_id)
+      await endWaiting(tx, maker, id, act.reason)
       const cancelled = await cancelBatch(tx, id, handlers)
       await note(tx, maker, 'bulk.cancelled', act.bulk_id, { cancelled, reason: act.reason })
       const bulk = await answer(tx, maker, act.bulk_id, completion)
@@ -104,12 +106,19 @@ export type Retry = Act & {
  * of the named is), BULK_NOTHING_TO_RETRY, TRANSFER_NOT_FOUND, INSUFFICIENT_FUNDS, and BULK_ALREADY_RETRIED when
  * another retry, or another file, has taken these lines up.
  */
-export async function retryBulk(db: Db, maker: Maker, retry: Retry, completion: Completion): Promise<BulkId> {
+export async function retryBulk(
+  db: Db,
+  maker: Maker,
+  retry: Retry,
+  completion: Completion,
+): Promise<Created> {
   const child = newId('bulk-')
   const options = {
     timeout_ms: TIMEOUT_MS,
-    reread: async (reader: Reader) =>
-      (await q.findBulk(reader, maker.organization_id, child)) ? child : undefined,
+    reread: async (reader: Reader) => {
+      const made = await q.findBulk(reader, maker.organization_id, child)
+      return made && { bulk_id: child, warnings: [], awaiting_approval: made.awaiting_approval }
+    },
   }
   return db
     .tx((tx) => retryAs(tx, child, maker, retry, completion), options)
@@ -124,7 +133,7 @@ async function retryAs(
   maker: Maker,
   retry: Retry,
   completion: Completion,
-): Promise<BulkId> {
+): Promise<Created> {
   const bulk = await bulkOf(tx, maker, retry.bulk_id)
   const account = await findAccount(tx, maker.organization_id, bulk.payer_account)
   await lockPayer(tx, account)
@@ -135,6 +144,7 @@ async function retryAs(
   if (total === 0) throw new Refusal('BULK_NOTHING_TO_RETRY')
   // Read under the lock: the money may have moved while it was waited for.
   const { available } = await findAccount(tx, maker.organization_id, bulk.payer_account)
+  const approval_over = await approvalNeeded(tx, maker, { currency: bulk.currency, total_amount })
   await reserve(tx, account, available, {
     batch_id: id,
     connection_id: retry.connection.id,
@@ -142,12 +152,16 @@ async function retryAs(
     fee_cap: retry.connection.fee_cap,
     total,
     total_amount,
+    awaits_approval: approval_over !== undefined,
   })
-  await q.insertBulk(tx, childOf(bulk, { id, bulk_id: child, created_by: maker.name }))
+  const made = childOf(bulk, { id, bulk_id: child, created_by: maker.name })
+  await q.insertBulk(tx, made)
   await note(tx, maker, 'bulk.retried', retry.bulk_id, { child, total, reason: retry.reason })
   await note(tx, maker, 'bulk.created', child, { parent: retry.bulk_id, total })
-  await completion.complete(tx, createdAnswer({ bulk_id: child, warnings: [] }, retry.bulk_id))
-  return child
+  if (approval_over !== undefined) await awaitApproval(tx, maker, { ...made, approval_over })
+  const created = { bulk_id: child, warnings: [], awaiting_approval: approval_over !== undefined }
+  await completion.complete(tx, createdAnswer(created, retry.bulk_id))
+  return created
 }
 
 async function alreadyRetried(db: Db, maker: Maker, { bulk_id }: Retry): Promise<Refusal> {

@@ -47,6 +47,8 @@ export type Bulk = {
   paused: boolean
   pause_reason: string | null
   version: bigint
+  /** Nothing of it may be claimed until another person than its maker has approved it. */
+  awaiting_approval: boolean
 }
 
 export type BulkLine = {

@@ -3,7 +3,10 @@ import type { Invariant } from '../platform/invariant.ts'
 import { countOutbox } from '../platform/outbox.ts'
 
 /** The triggers that hold what bulk transfers promise, as `table.trigger`. */
-export const bulkGuards: readonly string[] = ['bulk_batches.bulk_batches_append_only']
+export const bulkGuards: readonly string[] = [
+  'bulk_approvals.bulk_approvals_decided_once',
+  'bulk_batches.bulk_batches_append_only',
+]
 
 export const bulkInvariants: readonly Invariant[] = [
   {
@@ -40,6 +43,17 @@ export const bulkInvariants: readonly Invariant[] = [
           or o.organization_id <> b.organization_id or coalesce(m.n, 0) <> 1
         limit 20`),
   },
+  {
+    id: 'INV-45',
+    name: {
+      en: 'a batch above its limit has nothing claimed or paid until another person than its maker approved this list',
+      fr: 'd’un lot au-dessus de sa limite rien n’est pris ni payé avant l’accord d’une autre personne sur cette liste',
+    },
+    kept_by:
+      'constraints `payments_batches_open`, `payments_batches_awaits_approval`, `bulk_approvals_another_person`; trigger `bulk_approvals_decided_once`',
+    pauses: true,
+    find: unapproved,
+  },
 ]
 
 type Told = { readonly bulk_transfer: string; readonly wanted: boolean; readonly queued: bigint }
@@ -64,4 +78,20 @@ async function untold(db: Reader): Promise<object[]> {
     .map((row) => ({ ...row, waiting: waiting.get(row.bulk_transfer) ?? 0 }))
     .filter((row) => Number(row.queued) + row.waiting !== (row.wanted ? 1 : 0))
   return [...unrecorded, ...wrong].slice(0, 20)
+}
+
+/** What waits is not open and has not moved; what was rejected or cancelled while it waited ended whole. */
+function unapproved(db: Reader): Promise<object[]> {
+  return db.many(sql`
+    select b.bulk_id as bulk_transfer, coalesce(a.state, 'no decision asked for') as approval, p.state,
+      p.awaiting_approval, p.next_seq as cursor, coalesce(a.decided_person_id = any (a.maker_people), false) as by_its_maker
+    from bulk_batches b
+    join payments_public_batches p on p.id = b.id
+    left join bulk_approvals a on a.batch_id = b.id
+    where p.awaiting_approval <> coalesce(a.state = 'WAITING', false)
+      or p.awaiting_approval and (p.open or p.next_seq > 1 or p.pending < p.total)
+      or a.state in ('REJECTED', 'CANCELLED') and p.cancelled < p.total
+      or a.state in ('APPROVED', 'REJECTED') and a.decided_person_id = any (a.maker_people)
+      or a.list_hash <> b.list_hash or a.approval_over >= p.total_amount
+    limit 20`)
 }

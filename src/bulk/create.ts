@@ -15,13 +15,18 @@ import { Refusal } from '../platform/errors.ts'
 import type { Completion } from '../platform/http/idempotency.ts'
 import { newId, type BulkId } from '../platform/ids.ts'
 import { toJson } from '../platform/money.ts'
+import { approvalNeeded, awaitApproval } from './approve.ts'
 import { currencyFault, diagnose, payerOf } from './check-file.ts'
 import type { CreateDeps, Maker, Upload, Warning } from './deps.ts'
 import { readRows, rowsRefusal, type FileSummary } from './file/read-rows.ts'
 import { checkSameList, sameListRefusal } from './same-list.ts'
 import * as q from './sql.ts'
 
-export type Created = { readonly bulk_id: BulkId; readonly warnings: readonly Warning[] }
+export type Created = {
+  readonly bulk_id: BulkId
+  readonly warnings: readonly Warning[]
+  readonly awaiting_approval: boolean
+}
 
 /** The answer of the upload, as it is sent and as it is kept for the Idempotency-Key. */
 export type CreatedAnswer = {
@@ -30,17 +35,22 @@ export type CreatedAnswer = {
     readonly bulkTransferId: BulkId
     readonly state: 'PENDING'
     readonly parent?: string
+    readonly awaiting_approval?: true
     readonly warnings?: readonly Warning[]
   }
   readonly headers: { readonly location: string }
 }
 
-export const createdAnswer = ({ bulk_id, warnings }: Created, parent?: string): CreatedAnswer => ({
+export const createdAnswer = (
+  { bulk_id, warnings, awaiting_approval }: Created,
+  parent?: string,
+): CreatedAnswer => ({
   status: 201,
   body: {
     bulkTransferId: bulk_id,
     state: 'PENDING',
     ...(parent === undefined ? {} : { parent }),
+    ...(awaiting_approval ? { awaiting_approval } : {}),
     ...(warnings.length === 0 ? {} : { warnings }),
   },
   headers: { location: `/api/bulk-transfers/${bulk_id}/status` },
@@ -72,16 +82,19 @@ export async function createBulk(
         const list = await checkSameList(tx, deps, draft.account.id, draft.summary.list_hash)
         if (list?.too_soon === true && !upload.allow_duplicate) throw sameListRefusal(list)
         const warnings = [...draft.summary.warnings, ...(list === undefined ? [] : [list.warning])]
-        await keep(tx, deps, maker, upload, { ...draft, bulk_id, warnings })
+        const awaiting_approval = await keep(tx, deps, maker, upload, { ...draft, bulk_id, warnings })
         crashPoint('upload.reserved')
-        await completion.complete(tx, createdAnswer({ bulk_id, warnings }))
-        return { bulk_id, warnings }
+        const created = { bulk_id, warnings, awaiting_approval }
+        await completion.complete(tx, createdAnswer(created))
+        return created
       },
       {
         timeout_ms: TIMEOUT_MS,
         // The batch's own id tells whether a lost commit arrived.
-        reread: async (db) =>
-          (await q.findBulk(db, maker.organization_id, bulk_id)) ? { bulk_id, warnings: [] } : undefined,
+        reread: async (db) => {
+          const made = await q.findBulk(db, maker.organization_id, bulk_id)
+          return made && { bulk_id, warnings: [], awaiting_approval: made.awaiting_approval }
+        },
       },
     )
   for (let attempt = 1; ; attempt++) {
@@ -128,16 +141,19 @@ async function draftBulk(
   return { id, account, summary: reader.summary() }
 }
 
+/** Reserves and writes the batch down. Answers whether it must be approved before anything of it is paid. */
 async function keep(
   tx: Tx,
   deps: CreateDeps,
   maker: Maker,
   upload: Upload,
   draft: Draft & { readonly bulk_id: BulkId; readonly warnings: readonly Warning[] },
-): Promise<void> {
+): Promise<boolean> {
   const { id, summary, bulk_id } = draft
+  const { currency } = draft.account
   // Read again: the money may have moved while the rows were copied.
   const { available } = await findAccount(tx, maker.organization_id, draft.account.account_id)
+  const approval_over = await approvalNeeded(tx, maker, { currency, total_amount: summary.total_amount })
   await reserve(tx, draft.account, available, {
     batch_id: id,
     connection_id: deps.connection.id,
@@ -145,6 +161,7 @@ async function keep(
     fee_cap: deps.connection.fee_cap,
     total: summary.total,
     total_amount: summary.total_amount,
+    awaits_approval: approval_over !== undefined,
   })
   await q.insertBulk(tx, {
     id,
@@ -169,4 +186,7 @@ async function keep(
   }
   const { organization_id } = maker
   await record(tx, { actor: maker.name, action: 'bulk.created', subject: bulk_id, organization_id, detail })
+  if (approval_over === undefined) return false
+  await awaitApproval(tx, maker, { id, bulk_id, list_hash: summary.list_hash, approval_over })
+  return true
 }

@@ -31,7 +31,12 @@ export type Progress = {
 }
 
 /** Who acts, for the trail and for what he may see. */
-export type Maker = { readonly organization_id: bigint; readonly name: string }
+export type Maker = {
+  readonly organization_id: bigint
+  readonly name: string
+  /** The member, or the people who know the key's secret: none of them approves what is made. */
+  readonly people?: readonly bigint[]
+}
 
 /** A file that is spooled, and what the form said besides. */
 export type Upload = {

@@ -17,6 +17,7 @@ export const progressView = (bulk: Bulk): ProgressView => ({
   uncertain: bulk.uncertain,
   paused: bulk.paused,
   ...(bulk.pause_reason === null ? {} : { pause_reason: bulk.pause_reason }),
+  awaiting_approval: bulk.awaiting_approval,
   progress_percent: progressPercent(bulk),
 })
 
@@ -30,6 +31,7 @@ export const statusView = (bulk: Bulk): StatusView => ({
   payer_account: bulk.payer_account,
   callback_url: bulk.callback_url,
   parent: bulk.parent,
+  list_hash: bulk.list_hash,
   created_at: bulk.created_at.toISOString(),
   completed_at: bulk.completed_at?.toISOString() ?? null,
 })
@@ -75,6 +77,7 @@ export const historyView = (bulk: Bulk): BatchView => ({
   failed_count: bulk.failed,
   payer_account: bulk.payer_account,
   organization: bulk.organization,
+  awaiting_approval: bulk.awaiting_approval,
   created_at: bulk.created_at.toISOString(),
 })
 

@@ -9,6 +9,7 @@ import { spawnNode } from '../../test/harness/process.ts'
 import { freePort } from '../../test/harness/seed.ts'
 import { until } from '../../test/harness/wait.ts'
 import { historyOf } from '../audit/index.ts'
+import { createPerson } from '../identity/index.ts'
 import { ensureConnection, holdConnections, listConnections } from '../payments/index.ts'
 import { openDb, sql } from '../platform/db.ts'
 import { openJobs } from '../platform/jobs.ts'
@@ -116,6 +117,51 @@ describe('on a database alone', () => {
     expect(cents).toMatchObject({ code: 2, stdout: '' })
     expect(list.json()).toEqual({ accounts: [made.json()] })
     expect(other).toMatchObject({ code: 3, stderr: expect.stringContaining('[ORGANIZATION_NOT_FOUND]') })
+  })
+
+  test('an operator makes an organisation, gives it members, and keys to its programs', async () => {
+    const name = 'Caisse du port'
+    const phc =
+      '$argon2id$v=19$m=64,t=1,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'
+    const person = { phone_number: '+22890000011', first_name: 'Awa', last_name: 'Lawson' }
+    const { id } = await fresh.db.tx((tx) =>
+      createPerson(tx, 'test', { person: { ...person, roles: ['BUYER'], preferred_language: 'fr' }, phc }),
+    )
+    const made = await run('organization', 'create', name, '--json')
+    expect(made.json()).toMatchObject({ name })
+    const of = ['--organization', name, '--json']
+    const add = ['member', 'add', ...of, '--phone', person.phone_number, '--role', 'TRESORIER', 'DEVELOPPEUR']
+    const [again, added, stranger, shown] = await Promise.all([
+      run('organization', 'create', name, '--json'),
+      run(...add),
+      run('member', 'add', ...of, '--phone', '+22890000012', '--role', 'TRESORIER'),
+      run('key', 'create', ...of, '--service-account', 'paie', '--scope', 'bulk.create', 'bulk.read'),
+    ])
+    expect(again.json()).toMatchObject({ error: { exit: 3, code: 'ORGANIZATION_EXISTS' } })
+    expect(added.json()).toMatchObject({
+      members: [{ person_id: Number(id), roles: ['TRESORIER', 'DEVELOPPEUR'], phone_number: '+22890000011' }],
+    })
+    expect(stranger.json()).toMatchObject({ error: { exit: 3, code: 'PERSON_NOT_FOUND' } })
+    const key = shown.json() as { readonly id: string; readonly secret: string }
+    expect(key.secret).toMatch(new RegExp(`^ck_test_${key.id}_`))
+    const [rotated, removed, beyond] = await Promise.all([
+      run('key', 'rotate', key.id, ...of, '--grace', '0'),
+      run('member', 'remove', ...of, '--phone', person.phone_number),
+      run('key', 'create', ...of, '--service-account', 'paie', '--scope', 'bulk.approve'),
+    ])
+    expect(rotated.json()).toMatchObject({ id: key.id, secret: expect.not.stringMatching(key.secret) })
+    expect(removed.json()).toMatchObject({ error: { exit: 3, code: 'LAST_TREASURER' } })
+    expect(beyond.code).toBe(2)
+    expect((await run('key', 'revoke', key.id, ...of)).json()).toMatchObject({ id: key.id, is_good: false })
+    const [keys, members, all] = await Promise.all([
+      run('key', 'list', ...of),
+      run('member', 'list', '--organization', name),
+      run('organization', 'list'),
+    ])
+    expect(keys.json()).toMatchObject({ keys: [{ id: key.id, service_account: 'paie', is_good: false }] })
+    expect(keys.stdout).not.toContain(key.secret)
+    expect(members.stdout).toContain('Awa Lawson')
+    expect(all.stdout).toContain(name)
   })
 
   test('in production an organisation is named, never assumed', async () => {

@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { readConfig, type Config } from '../platform/config.ts'
 import { armCrashPoint } from '../platform/crash-point.ts'
-import { openAsApplication, type Db } from '../platform/db.ts'
+import { openAs, type Db, type ProcessRole } from '../platform/db.ts'
 import { openLog, type Log } from '../platform/log.ts'
 import { startPostgres } from '../platform/postgres/index.ts'
 import { readEnvironment } from './environment.ts'
@@ -29,10 +29,13 @@ export async function withPlace<T>(work: (place: Place) => Promise<T>): Promise<
   }
 }
 
-/** The same, as the role of the application: it cannot change what the ledger holds. */
-export const withDatabase = <T>(work: (db: Db, place: Place) => Promise<T>): Promise<T> =>
+/** The same, as a role that cannot change what the ledger holds; unless another is named, one that sees every organisation. */
+export const withDatabase = <T>(
+  work: (db: Db, place: Place) => Promise<T>,
+  role: ProcessRole = 'cauri_worker',
+): Promise<T> =>
   withPlace(async (place) => {
-    const db = await openAsApplication(place.url, { max: 2, name: 'cauri cli' })
+    const db = await openAs(place.url, role, { max: 2, name: 'cauri cli' })
     try {
       return await work(db, place)
     } finally {

@@ -10,6 +10,9 @@ const groups: Readonly<Record<string, () => Promise<Group>>> = {
   start: async () => (await import('./start.ts')).start,
   migrate: async () => (await import('./migrate.ts')).migrate,
   account: async () => (await import('./account.ts')).account,
+  organization: async () => (await import('./organization.ts')).organization,
+  member: async () => (await import('./member.ts')).member,
+  key: async () => (await import('./key.ts')).key,
   bulk: async () => (await import('./bulk.ts')).bulk,
   ledger: async () => (await import('./ledger.ts')).ledger,
   payments: async () => (await import('./payments.ts')).payments,
@@ -17,6 +20,9 @@ const groups: Readonly<Record<string, () => Promise<Group>>> = {
   audit: async () => (await import('./audit.ts')).audit,
   jobs: async () => (await import('./jobs.ts')).jobs,
   sql: async () => (await import('./sql.ts')).sqlCommand,
+  createsuperuser: async () => (await import('./superuser.ts')).createsuperuser,
+  user: async () => (await import('./user.ts')).user,
+  keys: async () => (await import('./keys.ts')).keys,
   webhooks: async () => (await import('./webhooks.ts')).webhooks,
 }
 

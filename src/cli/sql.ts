@@ -7,7 +7,7 @@ import { exits } from './exits.ts'
 import { leaf, type Common, type Group } from './group.ts'
 import { columns, print } from './print.ts'
 import { Stop } from './stop.ts'
-import { inWords } from './words.ts'
+import { inWords, type Sentence } from './words.ts'
 
 type SqlOptions = Common & { readonly timeout: number }
 type Row = Readonly<Record<string, unknown>>
@@ -17,7 +17,7 @@ export const sqlCommand: Group = (program) => {
     .argument('<statement>', 'such as "select * from payments_connections"')
     .option('--timeout <seconds>', 'longest run', readSeconds, 30)
     .action(async (statement: string, options: SqlOptions) => {
-      const rows = await withDatabase((db) => read(db, statement, options.timeout * 1_000))
+      const rows = await withDatabase((db) => read(db, statement, options.timeout * 1_000), 'cauri_reader')
       const plain = rows.map((row) =>
         Object.fromEntries(Object.entries(row).map(([k, v]) => [k, plainOf(v)])),
       )
@@ -32,7 +32,7 @@ function readSeconds(text: string): number {
 }
 
 /**
- * Runs the statement as the application's role in a read-only transaction. Three things keep it so: only statements
+ * Runs the statement as the reader, who has no secrets, in a read-only transaction. Three things keep it so: only statements
  * that read may begin; the extended protocol takes one statement at a time (PostgreSQL, protocol message flow §55.2.3),
  * so that nothing can commit and go on; and after the first query the transaction cannot be made read-write any more.
  */
@@ -53,11 +53,18 @@ async function read(db: Db, statement: string, timeout_ms: number): Promise<Row[
     // The statement is the caller's: what PostgreSQL says about it is the answer, not a fault of ours.
     if (sqlState(error) === '' || !(error instanceof Error)) throw error
     const said = { en: error.message, fr: error.message }
-    // 25006: it would write; 42501: the role may not; several commands in one text are a syntax error like others.
-    const writes = /^(25006|42501)$/.test(sqlState(error)) || error.message.includes('multiple commands')
+    if (sqlState(error) === '42501') throw new Stop(exits.failed, notForReading(error.message))
+    // 25006: it would write; several commands in one text are a syntax error like others.
+    const writes = sqlState(error) === '25006' || error.message.includes('multiple commands')
     throw writes ? new Refusal('SQL_NOT_READ_ONLY', { detail: said }) : new Stop(exits.failed, said)
   }
 }
+
+/** PostgreSQL names the table, never the column. */
+const notForReading = (said: string): Sentence => ({
+  en: `${said}. Secrets cannot be read: name the columns that you want instead of *`,
+  fr: `${said}. Les secrets ne se lisent pas : nommez les colonnes voulues au lieu de *`,
+})
 
 const withoutComments = (statement: string): string =>
   statement.replace(/^(?:\s+|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)+/, '')

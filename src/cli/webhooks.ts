@@ -1,16 +1,12 @@
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { findOrganizationByName } from '../identity/index.ts'
-import type { Config } from '../platform/config.ts'
 import { Refusal } from '../platform/errors.ts'
 import { toJson } from '../platform/money.ts'
 import { webhookSecret } from '../webhooks/index.ts'
 import { organizationName } from './account.ts'
 import { withDatabase } from './database.ts'
-import { exits } from './exits.ts'
 import { branch, leaf, type Common, type Group } from './group.ts'
+import { keptKey } from './kept-key.ts'
 import { print } from './print.ts'
-import { Stop } from './stop.ts'
 
 export const webhooks: Group = (program) => {
   const group = branch(program, 'webhooks', 'outgoing signed events')
@@ -30,15 +26,4 @@ async function secret(options: Common & { readonly organization?: string }): Pro
   const { id, name } = found.organization
   const value = webhookSecret(found.key, id)
   print(options, { organization_id: toJson(id), organization: name, secret: value }, () => value)
-}
-
-/** The sandbox's own key, which its first start has made. */
-async function keptKey(config: Config): Promise<string> {
-  const path = join(config.home, 'secret-key')
-  const key = await readFile(path, 'utf8').catch(() => '') // whatever the reason, the answer is the same
-  if (key.trim() !== '') return key.trim()
-  throw new Stop(exits.failed, {
-    en: `there is no key in ${path} yet: start Cauri once, or set SECRET_KEY`,
-    fr: `il n’y a pas encore de clé dans ${path} : démarrez Cauri une fois, ou donnez SECRET_KEY`,
-  })
 }

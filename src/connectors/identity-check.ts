@@ -13,13 +13,26 @@ export type IdentityCheck = {
   /** What became of a job. */
   readonly ask: (job: AskedJob) => Promise<CheckState>
   /**
-   * Reads a callback whose signature and age are good; undefined for any other one. It names the job to ask about and proves
-   * nothing else.
+   * Reads a callback, as its bytes or as the object that they hold, whose signature and age are good; undefined for any other
+   * one. It names the job to ask about and proves nothing else.
    */
   readonly readCallback: (body: unknown, headers: CallbackHeaders, now: Date) => CallbackHint | undefined
 }
 
 export type CallbackHeaders = Readonly<Record<string, string | string[] | undefined>>
+
+/** The body of a callback may be this long; it holds a picture of the document. */
+export const MOST_CALLBACK_BYTES = 1_572_864
+
+export type CallbackHint = {
+  /** Ours, as it was handed over. */
+  readonly job_id: string
+  /**
+   * The provider's own id of the job, to ask with where its answer to `submit` was lost. Only `ask` shows whether it belongs to
+   * the job: who holds one good signature can write any id beside it.
+   */
+  readonly provider_job: string | null
+}
 
 export type CheckJob = {
   /** Ours, opaque, unique for each submission. */
@@ -48,7 +61,8 @@ export type CheckConsent = {
 }
 
 export type CheckImage = {
-  readonly kind: 'SELFIE' | 'ID_FRONT' | 'ID_BACK'
+  /** LIVENESS: one of a series taken while the face moved. Some protocols take six to eight, and no job without them. */
+  readonly kind: 'SELFIE' | 'ID_FRONT' | 'ID_BACK' | 'LIVENESS'
   readonly type: 'image/jpeg' | 'image/png'
   readonly bytes: Buffer
 }
@@ -64,11 +78,13 @@ export type Submitted =
   | { readonly kind: 'accepted'; readonly provider_job: string | null }
   /** Nothing was accepted, and the same job will not be. `ours`: it is about our account or settings, not about the person. */
   | { readonly kind: 'refused'; readonly code: string; readonly ours: boolean }
+  /** Surely not taken, and may be later: the same job may be handed over again, under the same id. */
+  | { readonly kind: 'unsent'; readonly because: string }
   | { readonly kind: 'unknown'; readonly because: string }
 
 export type CheckState =
   | { readonly kind: 'pending' }
-  /** The provider does not know the job (yet). */
+  /** The provider does not know the job (yet), or has none of its images. */
   | { readonly kind: 'not_found' }
   | { readonly kind: 'decided'; readonly verdict: CheckVerdict }
   | { readonly kind: 'unknown'; readonly because: string }

@@ -5,7 +5,7 @@ import { Refusal } from '../platform/errors.ts'
 import { parsePhone } from '../platform/phone.ts'
 import { checkCode, forgiveResetCodes, sendCode, type Verdict } from './code.ts'
 import type { Identifier, Identity } from './identity.ts'
-import { findAccount } from './login.ts'
+import { findNamed } from './login.ts'
 import { assertGoodPassword } from './password/choose.ts'
 import { personName, type Person } from './person.ts'
 import { findAccountById, lockPassword, setPassword } from './sql/people.ts'
@@ -71,10 +71,10 @@ export async function requestReset(
 
 /** What was put off by `requestReset`: sends a code to the phone of that person, if there is one and the limits allow it. */
 export async function beginReset(tx: Tx, identity: Identity, account: Identifier): Promise<void> {
-  const found = await findAccount(tx, account)
-  if (found?.person.is_active !== true) return
-  const sent = await sendCode(tx, identity, { person: found.person, purpose: 'RESET_PASSWORD' })
-  const name = personName(found.person.id)
+  const found = await findNamed(tx, account)
+  if (found?.is_active !== true) return
+  const sent = await sendCode(tx, identity, { person: found, purpose: 'RESET_PASSWORD' })
+  const name = personName(found.id)
   await record(tx, { actor: name, action: `password.reset_${sent.kind}`, subject: name })
 }
 
@@ -110,7 +110,7 @@ async function reset(
 ): Promise<Verdict> {
   const phc = await identity.hasher.hash(answer.new_password)
   return db.tx(async (tx) => {
-    const person = (await findAccount(tx, answer.account))?.person
+    const person = await findNamed(tx, answer.account)
     if (person?.is_active !== true) return 'wrong'
     const verdict = await checkCode(tx, identity, { person, purpose: 'RESET_PASSWORD', code: answer.code })
     if (verdict !== 'right') return verdict

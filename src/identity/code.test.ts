@@ -15,6 +15,7 @@ const world = (limits: Partial<Limits> = {}) =>
     secret_key: 'a secret key of the tests, long enough',
     sendCode: async (_tx, message) => sent.push(message) > 0,
     askReset: async () => undefined,
+    sendInvitation: () => Promise.resolve(),
     limits,
   })
 const identity = world()

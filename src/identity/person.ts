@@ -7,6 +7,12 @@ export type PersonRole = (typeof personRoles)[number]
 /** The roles that somebody may take for himself. */
 export const openRoles = ['BUYER', 'SELLER'] as const satisfies readonly PersonRole[]
 
+/** The two that are given by two people, and protected by a second factor. */
+export const isPrivileged = (role: PersonRole): boolean => role === 'ADMIN' || role === 'ARBITRE'
+
+export const sameRoles = (one: readonly PersonRole[], other: readonly PersonRole[]): boolean =>
+  one.toSorted().join(' ') === other.toSorted().join(' ')
+
 export const kycStates = ['PENDING', 'SUBMITTED', 'UNDER_REVIEW', 'VERIFIED', 'REJECTED', 'EXPIRED'] as const
 export type KycStatus = (typeof kycStates)[number]
 

@@ -6,8 +6,9 @@ import type { Identity } from './identity.ts'
 import { personName } from './person.ts'
 import * as q from './sql/second-factors.ts'
 import { findAccountById } from './sql/people.ts'
+import { forgetStepUps, markSteppedUp } from './sql/sessions.ts'
 import { countLogin, countSecondFactor } from './throttle.ts'
-import { seal, unseal } from './token/seal.ts'
+import { seal, unsealWith } from './token/seal.ts'
 import { base32, otpauthUrl, SECRET_BYTES, stepAt, totpAt } from './totp.ts'
 
 const RECOVERY_CODES = 10
@@ -32,7 +33,7 @@ export async function setUpSecondFactor(
   const secret = randomBytes(SECRET_BYTES)
   const name = personName(by.person_id)
   await db.tx(async (tx) => {
-    if (!(await q.putFactor(tx, by.person_id, seal(identity.sealing_key, name, secret))))
+    if (!(await q.putFactor(tx, by.person_id, seal(identity.sealing_keys[0], name, secret))))
       throw new Refusal('SECOND_FACTOR_EXISTS')
     await record(tx, { actor: name, action: 'second_factor.set_up', subject: name })
   })
@@ -40,13 +41,13 @@ export async function setUpSecondFactor(
 }
 
 /**
- * The app has the secret: from now on it is asked for at each sign-in. Answers the recovery codes, shown this once. Refuses
+ * The app has the secret: from now on it is asked for at each sign-in, and for this one it counts as shown. Answers the recovery codes, shown this once. Refuses
  * SECOND_FACTOR_INVALID, TOO_MANY_REQUESTS.
  */
 export async function confirmSecondFactor(
   db: Db,
   identity: Identity,
-  by: { readonly person_id: bigint; readonly otp: string },
+  by: { readonly person_id: bigint; readonly session_id: string; readonly otp: string },
 ): Promise<readonly string[]> {
   const name = personName(by.person_id)
   const counted = await countSecondFactor(db, identity, name)
@@ -59,6 +60,7 @@ export async function confirmSecondFactor(
       by.person_id,
       codes.map((code) => hashOf(identity, by.person_id, code)),
     )
+    await markSteppedUp(tx, by.session_id)
     await record(tx, { actor: name, action: 'second_factor.confirmed', subject: name })
   })
   await counted.succeeded()
@@ -82,6 +84,7 @@ export async function removeSecondFactor(
   await db.tx(async (tx) => {
     if (!(await isGoodSecondFactor(tx, identity, by))) throw new Refusal('SECOND_FACTOR_INVALID')
     await q.deleteFactor(tx, by.person_id)
+    await forgetStepUps(tx, by.person_id)
     await record(tx, { actor: name, action: 'second_factor.removed', subject: name })
   })
   await counted.succeeded()
@@ -109,7 +112,7 @@ async function isGoodTotp(
 ): Promise<boolean> {
   const factor = await q.lockFactor(tx, person_id)
   if (factor === undefined) return false
-  const secret = unseal(identity.sealing_key, personName(person_id), factor.sealed_secret)
+  const secret = unsealWith(identity.sealing_keys, personName(person_id), factor.sealed_secret)
   const now = stepAt((await tx.now()).getTime() / 1_000)
   const step = [now - 1, now, now + 1].find(
     (one) =>

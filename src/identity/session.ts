@@ -7,7 +7,7 @@ import type { Identity } from './identity.ts'
 import { personName } from './person.ts'
 import * as q from './sql/sessions.ts'
 import { issueAccess } from './token/access.ts'
-import { keyFor, seal, unseal } from './token/seal.ts'
+import { keyFor, seal, unsealWith } from './token/seal.ts'
 
 /** What a sign-in gives. The refresh token is opaque, 256 bits; only its sha256 is kept. */
 export type Tokens = { readonly access: string; readonly refresh: string }
@@ -18,14 +18,17 @@ const newRefresh = (): string => randomBytes(REFRESH_BYTES).toString('base64url'
 /** Only the token itself gives this key: its row holds no more than the hash. */
 const sealingKeyOf = (refresh: string): Buffer => keyFor(refresh, 'cauri identity successor')
 
+/** Who signs in, from where, and whether he has shown a second factor. */
+export type SignIn = {
+  readonly person_id: bigint
+  readonly device: q.Device
+  readonly second_factor: boolean
+}
+
 /** Begins a sign-in: the first token of a new family. */
-export async function openSession(
-  tx: Tx,
-  identity: Identity,
-  { person_id, device }: { readonly person_id: bigint; readonly device: q.Device },
-): Promise<Tokens> {
+export async function openSession(tx: Tx, identity: Identity, { person_id, ...of }: SignIn): Promise<Tokens> {
   const id = newId('ses-')
-  await q.insertSession(tx, { id, person_id, device, lasts_s: identity.limits.session_s })
+  await q.insertSession(tx, { id, person_id, ...of, lasts_s: identity.limits.session_s })
   const refresh = await addToken(tx, identity, id, 1)
   return { access: await issueAccess(tx, identity, { person_id, session_id: id }), refresh }
 }
@@ -89,7 +92,7 @@ async function repeat(
   spent: { readonly refresh: string; readonly hash: Buffer; readonly sealed: Buffer },
 ): Promise<Tokens> {
   await q.markRepeated(tx, spent.hash)
-  const next = unseal(sealingKeyOf(spent.refresh), spent.hash, spent.sealed).toString()
+  const next = unsealWith([sealingKeyOf(spent.refresh)], spent.hash, spent.sealed).toString()
   return accessWith(tx, identity, session, next)
 }
 

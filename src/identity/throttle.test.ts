@@ -12,6 +12,7 @@ const identity = openIdentity({
   secret_key: 'a secret key of the tests, long enough',
   sendCode: async () => true,
   askReset: async () => undefined,
+  sendInvitation: () => Promise.resolve(),
 })
 beforeAll(async () => {
   db = (await freshDatabase()).db

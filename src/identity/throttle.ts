@@ -1,4 +1,4 @@
-import type { Db } from '../platform/db.ts'
+import type { Db, Tx } from '../platform/db.ts'
 import { Refusal } from '../platform/errors.ts'
 import type { Identity } from './identity.ts'
 import * as q from './sql/throttles.ts'
@@ -74,6 +74,23 @@ export async function countSecondFactor(
   account: string,
 ): Promise<LoginTry> {
   const subject = digest('second factor', account)
+  refuse(await q.countTry(db, subject, limits.login_account))
+  return { succeeded: async () => void (await q.forgetTries(db, subject)) }
+}
+
+/** Invitations of one organisation in one day, in the transaction that sends one. */
+export async function countInvitation(
+  tx: Tx,
+  { digest, limits }: Identity,
+  organization_id: bigint,
+): Promise<void> {
+  const subject = digest('invitations of', String(organization_id))
+  refuse(await q.countInWindow(tx, subject, { most: limits.invitations_per_day, lasts_s: 24 * HOUR_S }))
+}
+
+/** Counts a try at the token of an invitation. */
+export async function countToken(db: Db, { digest, limits }: Identity, account: string): Promise<LoginTry> {
+  const subject = digest('invitation token', account)
   refuse(await q.countTry(db, subject, limits.login_account))
   return { succeeded: async () => void (await q.forgetTries(db, subject)) }
 }

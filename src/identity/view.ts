@@ -1,5 +1,9 @@
 import { z } from 'zod'
 import { kycStates, personRoles, type Person } from './person.ts'
+import { memberRoles } from './matrix.ts'
+import type { Membership } from './sql/members.ts'
+import type { ListedPerson } from './sql/admin.ts'
+import type { RoleChange } from './sql/role-changes.ts'
 import type { SessionRow } from './sql/sessions.ts'
 
 const text = z.string().nullable()
@@ -46,6 +50,65 @@ export function personView(person: Person): z.output<typeof personSchema> {
     created_at: created_at.toISOString(),
   }
 }
+
+export const membershipSchema = z
+  .object({
+    organization: z.object({ id: z.int(), name: z.string() }),
+    roles: z.array(z.enum(memberRoles)),
+    permissions: z.array(z.string()).describe('what they allow there, by the actions of the matrix'),
+  })
+  .meta({ id: 'Membership' })
+
+export const membershipView = (
+  one: Membership & { readonly permissions: readonly string[] },
+): z.output<typeof membershipSchema> => ({
+  organization: { id: Number(one.organization_id), name: one.organization },
+  roles: [...one.roles],
+  permissions: [...one.permissions],
+})
+
+export const roleChangeSchema = z
+  .object({
+    id: z.int(),
+    person_id: z.int(),
+    roles_before: z.array(z.enum(personRoles)),
+    roles: z.array(z.enum(personRoles)),
+    proposed_by: z.int(),
+    proposed_at: z.iso.datetime(),
+    expires_at: z.iso.datetime().describe('void from then on'),
+  })
+  .meta({ id: 'RoleChange' })
+
+export const roleChangeView = (change: RoleChange): z.output<typeof roleChangeSchema> => ({
+  id: Number(change.id),
+  person_id: Number(change.person_id),
+  roles_before: [...change.roles_before],
+  roles: [...change.roles],
+  proposed_by: Number(change.proposed_by),
+  proposed_at: change.proposed_at.toISOString(),
+  expires_at: change.expires_at.toISOString(),
+})
+
+/** A person as an administrator sees him. */
+export const listedSchema = personSchema
+  .extend({
+    is_active: z.boolean(),
+    has_second_factor: z.boolean(),
+    has_password: z.boolean().describe('false until he has set one by the code that was sent'),
+    role_change: roleChangeSchema.nullable().describe('roles that wait for another administrator'),
+  })
+  .meta({ id: 'ListedPerson' })
+
+export const listedView = (
+  { has_second_factor, has_password, ...person }: ListedPerson,
+  change: RoleChange | undefined,
+): z.output<typeof listedSchema> => ({
+  ...personView(person),
+  is_active: person.is_active,
+  has_second_factor,
+  has_password,
+  role_change: change === undefined ? null : roleChangeView(change),
+})
 
 export const tokensShape = {
   access: z.string().describe('a signed token, ten minutes; send it as Authorization: Bearer'),

@@ -14,13 +14,15 @@ const guards = [
 ]
 /** The application's role may add to them, and do nothing else. */
 const frozen = [...auditFrozen, 'ledger_accounts', 'ledger_entries', 'ledger_lines']
+/** They name no organisation and belong to one. */
+const owned = ['identity_organizations', 'payments_batches', 'payments_incoming']
 
 const all: readonly Invariant[] = [
   ...ledgerInvariants,
   ...paymentsInvariants,
   ...bulkInvariants,
   ...auditInvariants,
-  ...schemaInvariants(guards, frozen),
+  ...schemaInvariants(guards, frozen, owned),
 ].toSorted((a, b) => a.id.localeCompare(b.id))
 
 export type Mode = Config['CAURI_MODE']

@@ -43,3 +43,9 @@ export const markRead = async (tx: Tx, person_id: bigint, id: bigint): Promise<b
   (await tx.run(sql`
     update notifications_in_app set read_at = coalesce(read_at, greatest(at, cauri_now()))
     where id = ${id} and person_id = ${person_id}`)) === 1
+
+/** All that this person has not read yet. */
+export const markAllRead = (tx: Tx, person_id: bigint): Promise<number> =>
+  tx.run(sql`
+    update notifications_in_app set read_at = greatest(at, cauri_now())
+    where person_id = ${person_id} and read_at is null`)

@@ -5,15 +5,16 @@
  * texts are forgotten as soon as they are sent; no address and no text is ever in a log. Security messages cannot be
  * switched off. It knows no person: identity says who, where and in which language.
  */
-export { kinds, languages } from './kinds.ts'
+export { kinds, languages, newsKinds } from './kinds.ts'
 export type { Kind, Language, News, NewsKind } from './kinds.ts'
 export { notify } from './notify.ts'
 export type { Notice, Notified, Recipient, Told } from './notify.ts'
-export { countWaiting, sendMessage, sweepNotifications } from './send.ts'
+export { countWaiting, forgetPerson, sendMessage, sweepNotifications } from './send.ts'
 export type { SendDeps, Sending } from './send.ts'
 export { countUnread, listInApp, markRead } from './in-app.ts'
 export type { InApp } from './in-app.ts'
-export { listPreferences, setPreference } from './preferences.ts'
+export { choosePreference, listChoices, listPreferences, setPreference } from './preferences.ts'
 export type { Channel, Preference } from './preferences.ts'
+export { notificationRoutes } from './routes.ts'
 export { setLimit } from './limits.ts'
 export { lengthOf, toGsm7 } from './gsm7.ts'

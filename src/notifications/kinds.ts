@@ -14,11 +14,31 @@ export type News = {
     readonly cancelled: number
   }
   readonly review_needed: { readonly organization: string; readonly waiting: number }
+  readonly kyc_verified: Readonly<Record<never, never>>
+  /** `reason`: a sentence of ours in the person's language, or none. */
+  readonly kyc_rejected: { readonly reason: string | null }
+  readonly kyc_resubmit: { readonly reason: string | null }
+  readonly kyc_expired: Readonly<Record<never, never>>
+  readonly approval_needed: {
+    readonly organization: string
+    readonly total: number
+    readonly amount: number
+    readonly currency: string
+  }
 }
 export type Kind = keyof News
 
 /** The kinds that a person may switch off, and sees after signing in. */
-export type NewsKind = 'batch_finished' | 'review_needed'
+export const newsKinds = [
+  'batch_finished',
+  'review_needed',
+  'approval_needed',
+  'kyc_verified',
+  'kyc_rejected',
+  'kyc_resubmit',
+  'kyc_expired',
+] as const satisfies readonly Kind[]
+export type NewsKind = (typeof newsKinds)[number]
 
 type Rule = {
   /**
@@ -36,6 +56,11 @@ export const kinds: Readonly<Record<Kind, Rule>> = {
   invitation: { sort: 'security', lives_s: 86_400 },
   batch_finished: { sort: 'news', lives_s: 86_400 },
   review_needed: { sort: 'news', lives_s: 86_400 },
+  kyc_verified: { sort: 'news', lives_s: 86_400 },
+  kyc_rejected: { sort: 'news', lives_s: 86_400 },
+  kyc_resubmit: { sort: 'news', lives_s: 86_400 },
+  kyc_expired: { sort: 'news', lives_s: 86_400 },
+  approval_needed: { sort: 'news', lives_s: 86_400 },
 }
 
 export const isNews = (kind: Kind): kind is NewsKind => kinds[kind].sort === 'news'

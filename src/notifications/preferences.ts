@@ -1,8 +1,9 @@
 import { sql, type Reader, type Tx } from '../platform/db.ts'
 import { Refusal } from '../platform/errors.ts'
-import { isNews, type Kind, type NewsKind } from './kinds.ts'
+import { isNews, kinds, newsKinds, type Kind, type NewsKind } from './kinds.ts'
 
-export type Channel = 'sms' | 'mail' | 'in_app'
+export const channels = ['sms', 'mail', 'in_app'] as const
+export type Channel = (typeof channels)[number]
 export type Preference = {
   readonly kind: NewsKind
   readonly channel: Channel
@@ -33,6 +34,29 @@ export const listPreferences = (db: Reader, person_id: bigint): Promise<Preferen
   db.many(sql`
     select kind, channel, is_wanted from notifications_preferences
     where person_id = ${person_id} order by kind, channel`)
+
+/** Every kind of news in every way, with what the person has said. */
+export async function listChoices(db: Reader, person_id: bigint): Promise<readonly Preference[]> {
+  const said = await listPreferences(db, person_id)
+  return newsKinds.flatMap((kind) =>
+    channels.map((channel) => ({
+      kind,
+      channel,
+      is_wanted: said.find((one) => one.kind === kind && one.channel === channel)?.is_wanted ?? true,
+    })),
+  )
+}
+
+/** The same as `setPreference`, for a kind as somebody wrote it. Refuses VALIDATION_FAILED for one that is none. */
+export async function choosePreference(
+  tx: Tx,
+  person_id: bigint,
+  choice: { readonly kind: string; readonly channel: Channel; readonly is_wanted: boolean },
+): Promise<void> {
+  const isKind = (name: string): name is Kind => Object.hasOwn(kinds, name)
+  if (!isKind(choice.kind)) throw new Refusal('VALIDATION_FAILED')
+  await setPreference(tx, person_id, { ...choice, kind: choice.kind })
+}
 
 export async function wants(
   db: Reader,

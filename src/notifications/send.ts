@@ -112,6 +112,13 @@ function finish(tx: Tx, id: bigint, answer: Answer, provider: string): Promise<n
   }
 }
 
+/** Everything that was written to a person goes, sent or not: he asked to be forgotten. */
+export async function forgetPerson(tx: Tx, person_id: bigint): Promise<void> {
+  await tx.run(sql`delete from notifications_messages where person_id = ${person_id}`)
+  await tx.run(sql`delete from notifications_in_app where person_id = ${person_id}`)
+  await tx.run(sql`delete from notifications_preferences where person_id = ${person_id}`)
+}
+
 /** How many messages of a channel wait. */
 export const countWaiting = async (db: Reader, channel: 'sms' | 'mail'): Promise<number> =>
   Number(

@@ -22,6 +22,16 @@ const news: { readonly [K in Kind]: fc.Arbitrary<News[K]> } = {
     cancelled: lines,
   }),
   review_needed: fc.record({ organization: anyName, waiting: lines }),
+  kyc_verified: fc.constant({}),
+  kyc_rejected: fc.record({ reason: fc.option(anyName) }),
+  kyc_resubmit: fc.record({ reason: fc.option(anyName) }),
+  kyc_expired: fc.constant({}),
+  approval_needed: fc.record({
+    organization: anyName,
+    total: lines,
+    amount: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+    currency: fc.constantFrom('XOF', 'XAF'),
+  }),
 }
 
 const all = (Object.keys(news) as Kind[]).flatMap((kind) =>

@@ -71,6 +71,53 @@ const templates: Templates = {
       return { sms: `Cauri: ${text}`, title: 'Payments to review', text }
     },
   },
+  approval_needed: {
+    fr: ({ organization, total, amount, currency }) => {
+      const payments = count(total, 'paiement', 'paiements', 'fr')
+      const text = `${nameOf(organization)} : un lot de ${payments}, ${amount} ${currency}, attend votre accord.`
+      return { sms: `Cauri : ${text}`, title: 'Lot à approuver', text }
+    },
+    en: ({ organization, total, amount, currency }) => {
+      const payments = count(total, 'payment', 'payments', 'en')
+      const text = `${nameOf(organization)}: a batch of ${payments}, ${amount} ${currency}, awaits your approval.`
+      return { sms: `Cauri: ${text}`, title: 'Batch to approve', text }
+    },
+  },
+  kyc_verified: {
+    fr: () => identity('Identité vérifiée', 'votre identité est vérifiée.', 'fr'),
+    en: () => identity('Identity verified', 'your identity is verified.', 'en'),
+  },
+  kyc_rejected: {
+    fr: ({ reason }) => identity('Identité refusée', `vérification refusée. ${brief(reason)}`, 'fr'),
+    en: ({ reason }) => identity('Identity refused', `verification refused. ${brief(reason)}`, 'en'),
+  },
+  kyc_resubmit: {
+    fr: ({ reason }) =>
+      identity('Pièces à renvoyer', `renvoyez vos pièces d’identité. ${brief(reason)}`, 'fr'),
+    en: ({ reason }) =>
+      identity('Documents needed again', `send your documents again. ${brief(reason)}`, 'en'),
+  },
+  kyc_expired: {
+    fr: () =>
+      identity('Identité expirée', 'votre vérification a expiré. Envoyez vos pièces à nouveau.', 'fr'),
+    en: () => identity('Identity expired', 'your verification has expired. Send your documents again.', 'en'),
+  },
+}
+
+function identity(title: string, said: string, language: Language): Words {
+  const sentence = said.trim()
+  const text = `${sentence.charAt(0).toUpperCase()}${sentence.slice(1)}`
+  return { sms: language === 'fr' ? `Cauri : ${sentence}` : `Cauri: ${sentence}`, title, text }
+}
+
+const LONGEST_REASON = 90
+
+/** A sentence of ours, short enough for one segment whatever it is. */
+function brief(reason: string | null): string {
+  const plain = toGsm7(reason ?? '')
+    .replaceAll(/[\s^{}\\[\]~|€]+/g, ' ')
+    .trim()
+  return plain.length <= LONGEST_REASON ? plain : `${plain.slice(0, LONGEST_REASON - 3).trimEnd()}...`
 }
 
 function finished(batch: News['batch_finished'], language: Language): Words {

@@ -72,6 +72,8 @@ export type Reservation = {
   readonly fee_cap: bigint
   readonly total: number
   readonly total_amount: bigint
+  /** Nothing of it is claimed before `approveBatch`. */
+  readonly awaits_approval?: boolean
 }
 
 /**
@@ -109,6 +111,7 @@ export async function reserve(
     fee_cap,
     total,
     total_amount,
+    awaits_approval: reservation.awaits_approval === true,
   })
   const lines = [
     { account: account.ledger_account_id, amount: -needed, batch_id },
@@ -164,6 +167,13 @@ export const pauseBatch = async (
   reason: string | null,
   { store }: Acting = production,
 ): Promise<boolean> => (await store.setPaused(tx, batch_id, paused, reason)) === 1
+
+/** Opens a batch that awaited approval: from the commit on it is claimed. Answers false when it does not await any. */
+export const approveBatch = async (
+  tx: Tx,
+  batch_id: bigint,
+  { store }: Pick<Acting, 'store'> = production,
+): Promise<boolean> => (await store.setApproved(tx, batch_id)) === 1
 
 /**
  * Writes a new batch's lines from the FAILED lines of another: the rail refused them all, so new attempts are safe.

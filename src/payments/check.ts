@@ -3,12 +3,14 @@ import { lineInvariants } from './check/lines.ts'
 import { moneyInvariants } from './check/money.ts'
 import { ownerInvariants } from './check/owners.ts'
 import { pursuitInvariants } from './check/pursuits.ts'
+import { topUpInvariants } from './check/top-ups.ts'
 
 /** The triggers that hold what payments promise, as `table.trigger`. */
 export const paymentsGuards: readonly string[] = [
   'payments_evidence.payments_evidence_append_only',
   'payments_incoming.payments_incoming_no_truncate',
   'payments_incoming.payments_incoming_protected',
+  'payments_top_ups.payments_top_ups_decided_once',
 ]
 
 /**
@@ -20,4 +22,5 @@ export const paymentsInvariants: readonly Invariant[] = [
   ...lineInvariants,
   ...pursuitInvariants,
   ...ownerInvariants,
+  ...topUpInvariants,
 ]

@@ -13,6 +13,7 @@ export {
   type PayerAccount,
 } from './account.ts'
 export {
+  approveBatch,
   cancelBatch,
   copyFailedLines,
   findUsedTransferIds,

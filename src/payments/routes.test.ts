@@ -69,7 +69,7 @@ describe('accounts', () => {
       ['/api/accounts', 'GET, HEAD, OPTIONS'],
       [`/api/accounts/${PAYER}`, 'GET, HEAD, OPTIONS'],
       [`/api/accounts/${PAYER}/statement`, 'GET, HEAD, OPTIONS'],
-      [`/api/accounts/${PAYER}/top-ups`, 'POST, OPTIONS'],
+      [`/api/accounts/${PAYER}/top-ups`, 'POST, GET, HEAD, OPTIONS'],
     ] as const) {
       const answer = await server.call('DELETE', path)
       expect([answer.status, answer.headers.get('allow')]).toEqual([405, allow])

@@ -1,35 +1,12 @@
 import { Readable } from 'node:stream'
 import { z } from 'zod'
-import type { Actor } from '../platform/context.ts'
+import { may } from '../identity/index.ts'
 import type { Db } from '../platform/db.ts'
-import { Refusal } from '../platform/errors.ts'
 import { defineRoute, type Route } from '../platform/http/route.ts'
-import { MAX_AMOUNT, toJson } from '../platform/money.ts'
-import { accountStatement, findAccount, listAccounts, topUp, type PayerAccount } from './account.ts'
-
-const amount = z.int().describe('whole minor units; XAF and XOF: francs')
-const accountView = (account: PayerAccount) => ({
-  account_id: account.account_id,
-  party_id_type: account.party_id_type,
-  party_identifier: account.party_identifier,
-  currency: account.currency,
-  balance: toJson(account.balance),
-  reserved: toJson(account.reserved),
-  available: toJson(account.available),
-  created_at: account.created_at.toISOString(),
-})
-const accountSchema = z
-  .object({
-    account_id: z.string(),
-    party_id_type: z.string(),
-    party_identifier: z.string(),
-    currency: z.string(),
-    balance: amount.describe('available plus reserved'),
-    reserved: amount.describe('held for batches that are not final'),
-    available: amount,
-    created_at: z.iso.datetime(),
-  })
-  .meta({ id: 'PayerAccount' })
+import { toJson } from '../platform/money.ts'
+import { accountParams, accountSchema, accountView, amount, organizationOf } from './account-view.ts'
+import { accountStatement, findAccount, listAccounts, type PayerAccount } from './account.ts'
+import { topUpRoutes } from './top-up-routes.ts'
 
 const movement = z.object({
   entry: z.int(),
@@ -40,12 +17,6 @@ const movement = z.object({
   balance: amount.describe('what is available after it'),
 })
 
-const organizationOf = (actor: Actor): bigint => {
-  if (actor.kind !== 'organization') throw new Refusal('AUTHENTICATION_REQUIRED')
-  return actor.organization_id
-}
-
-const accountParams = z.object({ account_id: z.string().max(128) })
 const day = z.union([z.iso.datetime({ offset: true }), z.iso.date()])
 const statementQuery = z.object({
   from: day.optional(),
@@ -66,7 +37,7 @@ export const accountRoutes = (rail: string): readonly Route[] => [
     operation_id: 'listAccounts',
     summary: 'Payer accounts with their money',
     tags: ['accounts'],
-    access: 'organization',
+    access: may('accounts.read'),
     query: z.object({
       limit: z.coerce.number().int().min(1).max(200).default(50),
       cursor: z
@@ -91,7 +62,7 @@ export const accountRoutes = (rail: string): readonly Route[] => [
     operation_id: 'getAccount',
     summary: 'One payer account',
     tags: ['accounts'],
-    access: 'organization',
+    access: may('accounts.read'),
     params: accountParams,
     response: { 200: accountSchema },
     refusals: ['PAYER_ACCOUNT_NOT_FOUND'],
@@ -101,7 +72,7 @@ export const accountRoutes = (rail: string): readonly Route[] => [
     }),
   }),
   statementRoute,
-  topUpRoute(rail),
+  ...topUpRoutes(rail),
 ]
 
 const statementRoute = defineRoute({
@@ -110,7 +81,7 @@ const statementRoute = defineRoute({
   operation_id: 'getAccountStatement',
   summary: 'Movements of an account with the running balance, as JSON or CSV',
   tags: ['accounts'],
-  access: 'organization',
+  access: may('accounts.read'),
   params: accountParams,
   query: statementQuery,
   response: {
@@ -187,38 +158,3 @@ async function* statementCsv(
     after = rows.at(-1)?.entry_id ?? after
   }
 }
-
-const topUpRoute = (rail: string): Route =>
-  defineRoute({
-    method: 'POST',
-    path: '/api/accounts/:account_id/top-ups',
-    operation_id: 'topUpAccount',
-    summary: 'Book money that arrived; the reference is unique per account',
-    tags: ['accounts'],
-    access: 'organization',
-    params: accountParams,
-    body: z.object({
-      amount: z.int().min(1).max(Number(MAX_AMOUNT)),
-      reference: z.string().regex(/^[A-Za-z0-9@._+-]{1,100}$/),
-    }),
-    response: { 200: accountSchema, 201: accountSchema },
-    refusals: ['PAYER_ACCOUNT_NOT_FOUND', 'TOP_UP_REFERENCE_REUSED', 'AMOUNT_INVALID'],
-    idempotent: true,
-    handle: async ({ ctx, actor, params, body, idempotency }) => {
-      const organization = organizationOf(actor)
-      return ctx.db.tx(async (tx) => {
-        const account = await findAccount(tx, organization, params.account_id)
-        const by = actor.kind === 'organization' ? actor.name : 'nobody'
-        if (account.balance + BigInt(body.amount) > MAX_AMOUNT) throw new Refusal('AMOUNT_INVALID')
-        const booked = await topUp(tx, by, account, {
-          amount: BigInt(body.amount),
-          reference: body.reference,
-          rail,
-        })
-        const view = accountView(await findAccount(tx, organization, params.account_id))
-        const answer = { status: booked ? 201 : 200, body: view } as const
-        await idempotency.complete(tx, answer)
-        return answer
-      })
-    },
-  })

@@ -1,30 +1,11 @@
-import { isIP } from 'node:net'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
+import { count, isNetwork, list, port, seconds, secondsList, yes, yesOrTrue } from './config-values.ts'
+import { RETIRED, withOldNames } from './config-old-names.ts'
 import { readCrashPoint } from './crash-point.ts'
-
-const port = z.coerce.number().int().min(0).max(65_535)
-const seconds = z.coerce.number().min(0).max(31_536_000)
-const count = z.coerce.number().int().min(1)
-const list = z.string().transform((text) => text.split(/[,\s]+/).filter((part) => part !== ''))
-/** `10.0.0.1`, `10.0.0.0/8`, `2001:db8::/32`. */
-function isNetwork(text: string): boolean {
-  const [address = '', bits = '0', ...more] = text.split('/')
-  const family = isIP(address)
-  return (
-    family !== 0 && more.length === 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128)
-  )
-}
-const secondsList = z.string().transform((text, ctx) => {
-  const parts = text
-    .split(/[,\s]+/)
-    .filter((part) => part !== '')
-    .map(Number)
-  if (parts.some((part) => !(part >= 0))) ctx.addIssue('a list of seconds, such as 5,30')
-  return parts
-})
-const yes = z.enum(['yes', 'no']).transform((word) => word === 'yes')
+import { fieldEncryptionKey, filesSettings, missingForFiles } from './settings/files.ts'
+import { kycSettings } from './settings/kyc.ts'
 
 /** Every environment name that Cauri reads, with its default and its meaning (docs/reference/config.md is made of it). */
 export const schema = z.object({
@@ -69,11 +50,7 @@ export const schema = z.object({
     .optional()
     .describe('address under which the world reaches the API; required in production'),
   SECRET_KEY: z.string().min(32).optional().describe('signs what Cauri sends; required in production'),
-  FIELD_ENCRYPTION_KEY: z
-    .string()
-    .min(32)
-    .optional()
-    .describe('encrypts sensitive columns; required in production'),
+  FIELD_ENCRYPTION_KEY: fieldEncryptionKey,
   AUDIT_SIGNING_KEY: z
     .string()
     .regex(/^[A-Za-z0-9+/]{43}=$/, '32 bytes in base64, as openssl rand -base64 32 makes them')
@@ -169,15 +146,37 @@ export const schema = z.object({
     .string()
     .optional()
     .describe(
-      'mail server, smtps://user:password@host:465 (smtp:// to a relay on this machine only); without it production sends no mail. The sandbox always sends to its simulator',
+      'mail server, smtps://user:password@host:465, or smtp://user:password@host:587?tls=required for STARTTLS (plain smtp:// to a relay on this machine only); without it production sends no mail. The sandbox always sends to its simulator',
     ),
   SMTP_TIMEOUT_S: seconds.default(30).describe('longest conversation with the mail server'),
   MAIL_FROM: z.email().optional().describe('sender’s address of mail; required with SMTP_URL in production'),
   MAIL_FROM_NAME: z.string().max(60).default('Cauri').describe('sender’s name of mail'),
+  ...filesSettings,
+  ...kycSettings,
+  SMILE_ID_PARTNER_ID: z
+    .string()
+    .regex(/^\d{1,10}$/, 'digits, as Smile ID’s portal shows them')
+    .optional()
+    .describe(
+      'account at Smile ID, which checks identities; without it production asks nobody, and people decide. The sandbox always asks its simulator',
+    ),
+  SMILE_ID_API_KEY: z.string().min(1).optional().describe('its API key'),
+  SMILE_ID_SANDBOX: yesOrTrue
+    .default(false)
+    .describe(
+      'yes: production asks Smile ID’s own sandbox, where a made-up name is enough to pass: for trials only',
+    ),
+  SMILE_ID_VERSION: z
+    .enum(['v1', 'v3'])
+    .default('v1')
+    .describe('version of Smile ID’s API; v3 takes no check without six to eight liveness images'),
+  SMILE_ID_TIMEOUT_S: seconds
+    .default(60)
+    .describe('longest wait for one answer of Smile ID, the sending of the images included'),
   LEASE_S: seconds
     .default(15)
     .describe(
-      'how long a process that died holds what was its own: the rail that it drove, the keys of its uploads',
+      'how long a process that died holds what was its own: the rail that it drove, the keys of its requests',
     ),
 })
 
@@ -188,16 +187,6 @@ export type Config = Settings & {
   readonly retired: readonly string[]
 }
 
-const RETIRED = [
-  'REDIS_URL',
-  'CELERY_BROKER_URL',
-  'CELERY_RESULT_BACKEND',
-  'CELERY_BROKER',
-  'DEBUG',
-  'DJANGO_DEBUG',
-  'DJANGO_SETTINGS_MODULE',
-  'USE_SQLITE',
-]
 /** CAURI_ names that belong to the harness of tests and to child processes, never to an operator. */
 const OWN = new Set(['CAURI_CRASH_AT'])
 
@@ -215,28 +204,16 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   const parsed = schema.safeParse(Object.fromEntries(known.map((name) => [name, source[name]])))
   if (!parsed.success)
     for (const issue of parsed.error.issues) faults.push(`${issue.path.join('.')}: ${issue.message}`)
-  if (parsed.success) faults.push(...missingInProduction(parsed.data), ...unsafeInSandbox(parsed.data))
+  if (parsed.success)
+    faults.push(
+      ...missingInProduction(parsed.data),
+      ...missingForFiles(parsed.data),
+      ...unsafeInSandbox(parsed.data),
+    )
   if (!parsed.success || faults.length > 0)
     throw new Error(`the configuration is not usable:\n  ${faults.join('\n  ')}`)
   const retired = RETIRED.filter((name) => env[name] !== undefined)
   return { ...parsed.data, home: homeOf(parsed.data), retired }
-}
-
-/** The environment names of the systems that Cauri replaces, understood: POSTGRES_* or DB_* make a DATABASE_URL, DJANGO_SECRET_KEY is SECRET_KEY. */
-function withOldNames(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const get = (name: string): string | undefined => env[`POSTGRES_${name}`] ?? env[`DB_${name}`]
-  const name = get('DB') ?? env['DB_NAME']
-  const sqlite = /^(true|1|yes)$/i.test(env['USE_SQLITE'] ?? '')
-  const out = { ...env }
-  if (env['DATABASE_URL'] === undefined && name !== undefined && !sqlite) {
-    const user = encodeURIComponent(get('USER') ?? 'postgres')
-    const password = encodeURIComponent(get('PASSWORD') ?? '')
-    out['DATABASE_URL'] =
-      `postgres://${user}:${password}@${get('HOST') ?? '127.0.0.1'}:${get('PORT') ?? '5432'}/${name}`
-  }
-  out['SECRET_KEY'] ??= env['DJANGO_SECRET_KEY']
-  if (out['CAURI_MODE'] !== 'production' && (out['SECRET_KEY'] ?? '').length < 32) delete out['SECRET_KEY']
-  return out
 }
 
 /** A process that kills itself on purpose is for `npm run prove`, and never pays real money. */
@@ -267,6 +244,11 @@ function missingInProduction(settings: Settings): string[] {
       faults.push(`${name}: required by SMS_PROVIDER=${settings.SMS_PROVIDER}`)
   if (settings.SMTP_URL !== undefined && settings.MAIL_FROM === undefined)
     faults.push('MAIL_FROM: required by SMTP_URL')
+  const [partner, key] = [settings.SMILE_ID_PARTNER_ID, settings.SMILE_ID_API_KEY]
+  if (partner !== undefined && key === undefined)
+    faults.push('SMILE_ID_API_KEY: required by SMILE_ID_PARTNER_ID')
+  if (partner === undefined && key !== undefined)
+    faults.push('SMILE_ID_PARTNER_ID: required by SMILE_ID_API_KEY')
   return faults
 }
 

@@ -7,11 +7,24 @@ import type { Log } from './log.ts'
 export type Ctx = { readonly db: Db; readonly log: Log; readonly config: Config }
 
 /**
- * Who asks. An organisation by its API key (or the sandbox's demo organisation), a person by an access token, or nobody
- * in particular.
+ * Who asks. Somebody who acts for an organisation: a member, an API key, or the sandbox's own machine for the demo
+ * organisation; a person for himself or, by his role, for the whole installation; or nobody in particular.
  */
 export type Actor =
-  | { readonly kind: 'organization'; readonly organization_id: bigint; readonly name: string }
+  | {
+      readonly kind: 'organization'
+      readonly organization_id: bigint
+      /** Who acts, as the trail names him: `person:5`, a key, or the organisation itself where nobody signed in. */
+      readonly name: string
+      /** The member who acts; absent where it is not a person. */
+      readonly person_id?: bigint
+      /** His sign-in. */
+      readonly session_id?: string
+      /** His roles there. */
+      readonly roles?: readonly string[]
+      /** Of a key: the people who know its secret. What it makes they may not approve. */
+      readonly behind?: readonly bigint[]
+    }
   | {
       readonly kind: 'person'
       readonly person_id: bigint
@@ -48,3 +61,10 @@ export function callFacts(): CallFacts | undefined {
 
 /** Runs what serves everybody (a driver that is woken): nothing of it belongs to the call that set it off. */
 export const outsideCalls = <T>(work: () => T): T => calls.exit(work)
+
+/** The people who did it, or could have: none where the sandbox's own machine acts. */
+export const peopleBehind = (actor: Actor): readonly bigint[] => {
+  if (actor.kind === 'anonymous') return []
+  if (actor.person_id !== undefined) return [actor.person_id]
+  return actor.kind === 'organization' ? (actor.behind ?? []) : []
+}

@@ -5,6 +5,7 @@ import pg from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
 import { arrayText } from './array-text.ts'
 import type { Refusal } from './errors.ts'
+import { askWithin, scopeOfTransaction, type Scope } from './scope.ts'
 
 const types = new pg.TypeOverrides()
 types.setTypeParser(pg.types.builtins.INT8, BigInt)
@@ -24,12 +25,14 @@ export function assertNoTransaction(doing: string): void {
   if (inTransaction.getStore()) throw new Error(`${doing} inside a database transaction`)
 }
 
+type Ask = (config: pg.QueryConfig & { readonly query_timeout: number }) => Promise<pg.QueryResult>
+
 /** Anything that can run a query; the method names say how many rows are expected. */
 export class Reader {
-  protected readonly client: pg.Pool | pg.PoolClient
+  readonly #ask: Ask
   readonly #query_timeout: number
-  constructor(client: pg.Pool | pg.PoolClient, query_timeout_ms = QUERY_TIMEOUT_MS) {
-    this.client = client
+  constructor(ask: Ask, query_timeout_ms = QUERY_TIMEOUT_MS) {
+    this.#ask = ask
     this.#query_timeout = query_timeout_ms
   }
   async many<T extends object>(query: Sql): Promise<T[]> {
@@ -50,12 +53,11 @@ export class Reader {
     return (await this.#send(query)).rowCount ?? 0
   }
   #send(query: Sql): Promise<pg.QueryResult> {
-    const config: pg.QueryConfig & { query_timeout: number } = {
+    return this.#ask({
       ...query,
       values: query.values.map((value) => (Array.isArray(value) ? arrayText(value) : value)),
       query_timeout: this.#query_timeout,
-    }
-    return this.client.query(config)
+    })
   }
 }
 
@@ -63,7 +65,7 @@ export class Reader {
 export class Tx extends Reader {
   readonly #pooled: pg.PoolClient
   constructor(client: pg.PoolClient, query_timeout_ms?: number) {
-    super(client, query_timeout_ms)
+    super((config) => client.query(config), query_timeout_ms)
     this.#pooled = client
   }
   /** The sandbox's time at the start of this transaction: the database's clock plus the sandbox's offset. */
@@ -102,11 +104,32 @@ const QUERY_TIMEOUT_MS = STATEMENT_TIMEOUT_MS + CLIENT_MARGIN_MS
 const RETRYABLE = new Set(['40001', '40P01'])
 const TRIES = 5
 
+/**
+ * A pool, and for whom its statements ask. Several may share the pool, each asking for its own; one that nobody has narrowed or
+ * widened asks for nobody: under the API's role it sees no organisation's rows.
+ */
 export class Db extends Reader {
   readonly #pool: pg.Pool
-  constructor(pool: pg.Pool) {
-    super(pool)
+  readonly #scope: Scope
+  constructor(pool: pg.Pool, scope: Scope = '') {
+    super((config) => askWithin(pool, scope, config))
     this.#pool = pool
+    this.#scope = scope
+  }
+
+  /** The same pool, for what belongs to one organisation. */
+  forOrganization(id: bigint): Db {
+    return new Db(this.#pool, `${id}`)
+  }
+
+  /** The same pool, for a person: of the organisations' rows, only where he is a member himself. */
+  forPerson(id: bigint): Db {
+    return new Db(this.#pool, `person:${id}`)
+  }
+
+  /** The same pool, for everybody's rows: for who calls, for figures and checks, for those who run Cauri. */
+  forAll(): Db {
+    return new Db(this.#pool, 'all')
   }
 
   /**
@@ -142,7 +165,7 @@ export class Db extends Reader {
     const onError = (error: Error): void => void (lost = error)
     client.on('error', onError)
     try {
-      await say(timeout_ms === undefined ? 'begin' : beginLong(timeout_ms))
+      await say(beginning(timeout_ms) + scopeOfTransaction(client, this.#scope))
       const result = await inTransaction.run(true, () => work(new Tx(client, limit)))
       await say('commit').catch((error: unknown) => {
         throw sqlState(error) === '' || isShutdown(error) ? new CommitUnknown(error) : error
@@ -178,8 +201,10 @@ export class Db extends Reader {
   }
 }
 
-const beginLong = (ms: number): string =>
-  `begin; set local statement_timeout = ${ms}; set local idle_in_transaction_session_timeout = ${ms}`
+const beginning = (ms: number | undefined): string =>
+  ms === undefined
+    ? 'begin'
+    : `begin; set local statement_timeout = ${ms}; set local idle_in_transaction_session_timeout = ${ms}`
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
@@ -232,16 +257,31 @@ export function openDb({ url, max = 10, name = 'cauri', role }: DbOptions): Db {
   return new Db(pool)
 }
 
-/** A pool that runs as the role cauri_app where the migrations could make it: it cannot change what the ledger holds. */
-export async function openAsApplication(
+/** The API's is under row-level security; the worker's sees everything; the reader's reads, and no secrets. */
+export type ProcessRole = 'cauri_api' | 'cauri_worker' | 'cauri_reader'
+
+/**
+ * A pool that runs as one of the roles which the migrations make: none can change what the ledger and the trail hold. Where the
+ * database's user could not make it, as cauri_app, and where there is none either, as the user itself. Told which.
+ */
+export async function openAs(
   url: string,
-  options: Omit<DbOptions, 'url' | 'role'> = {},
+  role: ProcessRole,
+  {
+    onRole,
+    ...options
+  }: Omit<DbOptions, 'url' | 'role'> & { readonly onRole?: (taken: string) => void } = {},
 ): Promise<Db> {
   const owner = openDb({ url, max: 1 })
   try {
-    const member = sql`select from pg_roles where rolname = 'cauri_app' and pg_has_role(current_user, oid, 'member')`
-    const role = (await owner.run(member)) === 1 ? { role: 'cauri_app' } : {}
-    return openDb({ url, ...options, ...role })
+    const usable = await owner.many<{ role: string }>(sql`
+      select rolname as role from pg_roles
+      where rolname = any (${[role, 'cauri_app']}::text[]) and pg_has_role(current_user, oid, 'set')
+        and has_any_column_privilege(oid, to_regclass('platform_migrations'), 'select')
+      order by rolname = 'cauri_app' limit 1`)
+    const [taken] = usable
+    onRole?.(taken?.role ?? 'the owner')
+    return openDb({ url, ...options, ...taken })
   } finally {
     await owner.end()
   }

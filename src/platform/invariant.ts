@@ -40,6 +40,7 @@ export const inWords = (row: object): string =>
 export const schemaInvariants = (
   guards: readonly string[],
   frozen: readonly string[],
+  owned: readonly string[],
 ): readonly Invariant[] => [
   {
     id: 'INV-24',
@@ -60,7 +61,8 @@ export const schemaInvariants = (
       en: 'the triggers that forbid to change the past are there and enabled',
       fr: 'les déclencheurs qui interdisent de changer le passé sont là et actifs',
     },
-    kept_by: 'migrations; the role `cauri_app` may not change those tables, and does not own them',
+    kept_by:
+      'migrations; `cauri_app` and the roles that the processes run as may not change those tables, and own none',
     pauses: true,
     find: (db) => openToChange(db, guards, frozen),
   },
@@ -88,7 +90,42 @@ export const schemaInvariants = (
         select name as setting, setting as is from pg_settings
         where name in ('fsync', 'full_page_writes', 'synchronous_commit') and setting = 'off'`),
   },
+  guardedByOrganization(owned),
 ]
+
+const guardedByOrganization = (owned: readonly string[]): Invariant => ({
+  id: 'INV-44',
+  name: {
+    en: 'the rows of an organisation are shown only to who asks for it: every table that names one is guarded',
+    fr: 'les lignes d’une organisation ne se montrent qu’à qui la demande : chaque table qui en nomme une est gardée',
+  },
+  kept_by: 'row-level security, `platform_guard_by_organization`',
+  pauses: false,
+  find: (db) => unguarded(db, owned),
+})
+
+/** A view counts as well: one that lends its owner's rights leads around every policy. */
+const unguarded = (db: Reader, owned: readonly string[]): Promise<readonly object[]> =>
+  db.many(sql`
+    select c.relname as relation, case
+      when c.relkind = 'v' then 'a view that lends its owner’s rights'
+      when not c.relrowsecurity then 'not guarded'
+      else 'without a policy for ' || case when p.others = 0 then 'the API' else 'worker and reader' end
+    end as is
+    from pg_class c cross join lateral (
+      select count(*) filter (where polname <> 'everything') as others,
+        count(*) filter (where polname = 'everything' and pg_get_expr(polqual, polrelid) = 'true') as everything
+      from pg_policy where polrelid = c.oid
+    ) p
+    where c.relnamespace = 'public'::regnamespace and c.relname ~ ${OURS}
+      and case
+        when c.relkind = 'v' then not coalesce(c.reloptions @> array['security_invoker=true'], false)
+        when c.relkind not in ('r', 'p') then false
+        when not c.relrowsecurity then c.relname = any (${owned}::text[]) or exists (
+          select from pg_attribute where attrelid = c.oid and attname = 'organization_id' and not attisdropped)
+        else p.others = 0 or p.everything = 0 and exists (select from pg_roles where rolname = 'cauri_worker')
+      end
+    order by 1 limit 20`)
 
 const openToChange = (
   db: Reader,
@@ -102,10 +139,14 @@ const openToChange = (
       where c.relnamespace = 'public'::regnamespace and c.relname = split_part(guard, '.', 1)
         and t.tgname = split_part(guard, '.', 2) and t.tgenabled in ('O', 'A'))
     union all
-    select relation || ' (the application may change it)' from pg_roles r, unnest(${frozen}::text[]) as relation
-    where r.rolname = 'cauri_app'
+    select distinct relation || ' (the application may change it)' from pg_roles r, unnest(${frozen}::text[]) as relation
+    where r.rolname in ('cauri_app', 'cauri_api', 'cauri_worker', 'cauri_reader')
       and has_table_privilege(r.oid, 'public.' || quote_ident(relation), 'update, delete, truncate')
     limit 20`)
+
+/** The names of our own tables and views. */
+const OURS =
+  '^(platform|ledger|audit|identity|kyc|payments|bulk|escrow|disputes|notifications|webhooks|integrity)_'
 
 /** In our own tables; somebody's report beside them may count as it likes. */
 function fractionalColumns(db: Reader): Promise<readonly object[]> {
@@ -115,7 +156,7 @@ function fractionalColumns(db: Reader): Promise<readonly object[]> {
     select c.relname as relation, a.attname as column, format_type(a.atttypid, null) as type
     from pg_attribute a join pg_class c on c.oid = a.attrelid
     where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and a.attnum > 0 and not a.attisdropped
-      and c.relname ~ '^(platform|ledger|audit|identity|payments|bulk|integrity)_'
+      and c.relname ~ ${OURS}
       and (format_type(a.atttypid, null) = any (${types}::text[])
         or a.attname = any (${money}::text[]) and a.atttypid <> 'bigint'::regtype)
     limit 20`)

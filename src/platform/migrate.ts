@@ -31,6 +31,7 @@ export async function migrate(
     await client.query(`select pg_advisory_lock(${MIGRATING})`)
     const pending = pendingOf(migrations, await readApplied(client))
     for (const migration of pending) await apply(client, migration)
+    await settleRoles(client)
     return { applied: pending.map(({ name }) => name) }
   } finally {
     await client.end()
@@ -113,6 +114,15 @@ async function apply(client: pg.Client, { name, sha256, text }: Migration): Prom
     await client.query('rollback').catch(() => undefined) // the cause is what matters
     throw new Error(`migration ${name} failed: ${messageOf(cause)}`, { cause })
   }
+}
+
+/** Roles are the server's, not the database's: somebody may have made them, or lost them, since the migrations ran. */
+async function settleRoles(client: pg.Client): Promise<void> {
+  const { rowCount } = await client.query(
+    `select where to_regprocedure('platform_settle_roles()') is not null`,
+  )
+  if (rowCount === 1)
+    await client.query(`begin; set local lock_timeout = '5s'; select platform_settle_roles(); commit`)
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -168,6 +168,40 @@ test('a list of headers made once serves many calls on few sockets', async () =>
   await pool.close()
 })
 
+test('a large pool has as many calls under way as sockets, also after all of them were cut, and no more', async () => {
+  const waiting: { end: () => void; cut: () => void }[] = []
+  let sockets = 0
+  const { url, server } = await serve((request, response) => {
+    request.resume()
+    waiting.push({ end: () => response.end('ok'), cut: () => request.socket.destroy() })
+  })
+  server.on('connection', () => sockets++)
+  server.keepAliveTimeout = 120_000
+  const pool = open().pool(url, { connections: 100, keep_alive_ms: 60_000 })
+  const call = (): ReturnType<typeof pool.request> =>
+    pool.request({ method: 'POST', path: '/', body: '{}', timeout_ms: 20_000 })
+  for (const how of ['end', 'cut', 'end'] as const) {
+    const calls = Array.from({ length: 100 }, call)
+    await until('all are under way at once', async () => waiting.length === 100)
+    const above = [call(), call()]
+    for (const one of waiting.splice(0)) one[how]()
+    const kinds = new Set((await Promise.all(calls)).map(({ kind }) => kind))
+    expect([...kinds]).toEqual([how === 'end' ? 'answer' : 'unknown'])
+    await until('those above it had to wait', async () => waiting.length === 2)
+    for (const one of waiting.splice(0)) one.end()
+    expect((await Promise.all(above)).map(({ kind }) => kind)).toEqual(['answer', 'answer'])
+  }
+  expect(sockets).toBeLessThanOrEqual(202)
+  sockets = 0
+  for (let i = 0; i < 5; i++) {
+    const one = call()
+    await until('it is there', async () => waiting.length === 1)
+    waiting.shift()?.end()
+    await one
+  }
+  expect(sockets).toBe(0)
+})
+
 test('a call inside a database transaction is refused as a bug', async () => {
   const { db } = await freshDatabase()
   const outbound = open()

@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks'
 
-/** Whether this process has no time to spare. */
+/** Whether this process has no time to spare for anything but what it has accepted. */
 export type Pressure = {
   readonly isHigh: () => boolean
   /** From then on it is never high. */
@@ -13,14 +13,15 @@ const HIGH = 0.9
 
 /**
  * Watches how busy the event loop is. Where one process both takes orders and pays them, paying goes first: who takes new
- * work asks here how much of it may be done at once.
+ * work asks here how much of it may be done at once. While there is nothing to pay, nobody has to give way to it: five
+ * thousand clients that all come back at once are served as fast as can be.
  */
-export function openPressure(): Pressure {
+export function openPressure(isPaying: () => boolean): Pressure {
   let before = performance.eventLoopUtilization()
   let high = false
   const timer = setInterval(() => {
     const now = performance.eventLoopUtilization()
-    high = performance.eventLoopUtilization(now, before).utilization >= HIGH
+    high = performance.eventLoopUtilization(now, before).utilization >= HIGH && isPaying()
     before = now
   }, LOOK_MS)
   timer.unref()

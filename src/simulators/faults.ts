@@ -5,6 +5,8 @@ import { isMailFault, mailFaults } from './mail/fault-kinds.ts'
 import type { MailFault, MailStep } from './mail/fault-kinds.ts'
 import { isSmsFault, smsFaults } from './sms/fault-kinds.ts'
 import type { SmsStrike } from './sms/fault-kinds.ts'
+import { actsAt as actsAtSmileId, isSmileIdFault, mayAct, smileIdFaults } from './smile-id/fault-kinds.ts'
+import type { SmileIdOperation, SmileIdStrike } from './smile-id/fault-kinds.ts'
 
 /** Where in a payment a fault acts. `all`: the single call that does everything. */
 export type Step = 'all' | 'party' | 'quote' | 'transfer' | 'status'
@@ -47,10 +49,14 @@ export const faultKinds: readonly string[] = [
   'status_endpoint_lies',
 ]
 
+const smileIdFaultsByPlace = Object.entries(smileIdFaults)
+  .map(([kind, places]) => `${kind} (${places.join(', ')})`)
+  .join('; ')
+
 const ruleSchema = z
   .strictObject({
-    rail: z.enum(['mojaloop', 'sms', 'mail']).default('mojaloop'),
-    operation: z.enum(['payout', 'status', 'any']).default('payout'),
+    rail: z.enum(['mojaloop', 'sms', 'mail', 'smile-id']).default('mojaloop'),
+    operation: z.enum(['payout', 'status', 'any', 'submit', 'upload', 'token', 'callback']).default('payout'),
     kind: z.string(),
     /** End of the payee's number. */
     suffix: z.string().min(1).max(128).optional(),
@@ -79,6 +85,14 @@ const ruleSchema = z
         message: `not a fault of mail; one of ${Object.keys(mailFaults).join(', ')}`,
         path: ['kind'],
       })
+    if (rule.rail === 'smile-id' && !(isSmileIdFault(rule.kind) && mayAct(rule.kind, rule.operation)))
+      ctx.addIssue({
+        code: 'custom',
+        message: `not a fault of Smile ID at that operation; there are ${smileIdFaultsByPlace}`,
+        path: ['kind'],
+      })
+    if (rule.rail !== 'smile-id' && !['payout', 'status', 'any'].includes(rule.operation))
+      ctx.addIssue({ code: 'custom', message: 'payout, status or any', path: ['operation'] })
     if (rule.rail === 'mojaloop' && !faultKinds.includes(rule.kind) && !scenarios.has(rule.kind))
       ctx.addIssue({
         code: 'custom',
@@ -114,6 +128,8 @@ export type Faults = {
   readonly strikeSms: (step: 'token' | 'message', number: string) => SmsStrike | undefined
   /** The same for mail; `to` is empty where there is no recipient yet. */
   readonly strikeMail: (step: MailStep, to: string) => MailFault | undefined
+  /** The same for Smile ID; `job_id` is the client's, empty where none is known. */
+  readonly strikeSmileId: (operation: SmileIdOperation, job_id: string) => SmileIdStrike | undefined
 }
 
 /**
@@ -123,16 +139,20 @@ export type Faults = {
 export function openFaults(seed = 1): Faults {
   let rules: (Fault & { readonly calls: Map<string, number> })[] = []
   let last_id = 0
+  /** The first rule that strikes. Every one that could act here counts the call. */
+  const pick = (acts: (rule: Fault) => boolean, party: string): Fault | undefined => {
+    let struck: Fault | undefined
+    for (const rule of rules)
+      if (acts(rule) && counts(rule, party) && struck === undefined) {
+        rule.hits += 1
+        struck = rule
+      }
+    return struck
+  }
   return {
     add: (input) => {
       const parsed = ruleSchema.safeParse(input)
-      if (!parsed.success)
-        return {
-          faults: parsed.error.issues.map((issue) => ({
-            pointer: `/${issue.path.join('/')}`,
-            detail: issue.message,
-          })),
-        }
+      if (!parsed.success) return { faults: parsed.error.issues.map(whatIsWrong) }
       const fault = { ...parsed.data, seed: parsed.data.seed ?? seed, id: ++last_id, seen: 0, hits: 0 }
       rules.push({ ...fault, calls: new Map() })
       return { fault }
@@ -145,38 +165,43 @@ export function openFaults(seed = 1): Faults {
     },
     strike: (step, party) => {
       if (rules.length === 0) return undefined
-      let strike: Strike | undefined
-      for (const rule of rules)
-        if (rule.rail === 'mojaloop' && actsAt(rule, step) && counts(rule, party) && strike === undefined) {
-          rule.hits += 1
-          strike = strikeOf(rule)
-        }
-      return strike
+      const rule = pick((one) => one.rail === 'mojaloop' && actsAt(one, step), party)
+      return rule === undefined ? undefined : strikeOf(rule)
     },
     strikeSms: (step, number) => {
-      let strike: SmsStrike | undefined
-      for (const rule of rules) {
-        const { kind } = rule
-        if (rule.rail !== 'sms' || !isSmsFault(kind) || smsFaults[kind] !== step) continue
-        if (!counts(rule, number) || strike !== undefined) continue
-        rule.hits += 1
-        strike = { kind, hit: rule.hits }
-      }
-      return strike
+      const rule = pick(
+        ({ rail, kind }) => rail === 'sms' && isSmsFault(kind) && smsFaults[kind] === step,
+        number,
+      )
+      return rule === undefined || !isSmsFault(rule.kind) ? undefined : { kind: rule.kind, hit: rule.hits }
     },
     strikeMail: (step, to) => {
-      let strike: MailFault | undefined
-      for (const rule of rules) {
-        const { kind } = rule
-        if (rule.rail !== 'mail' || !isMailFault(kind) || mailFaults[kind] !== step) continue
-        if (!counts(rule, to) || strike !== undefined) continue
-        rule.hits += 1
-        strike = kind
-      }
-      return strike
+      const rule = pick(
+        ({ rail, kind }) => rail === 'mail' && isMailFault(kind) && mailFaults[kind] === step,
+        to,
+      )
+      return rule === undefined || !isMailFault(rule.kind) ? undefined : rule.kind
+    },
+    strikeSmileId: (at, job_id) => {
+      const rule = pick(
+        ({ rail, kind, operation }) =>
+          rail === 'smile-id' && isSmileIdFault(kind) && actsAtSmileId(kind, operation, at),
+        job_id,
+      )
+      if (rule === undefined || !isSmileIdFault(rule.kind)) return undefined
+      const { kind, hits: hit, delay_s } = rule
+      return { kind, hit, ...(delay_s === undefined ? {} : { delay_s }) }
     },
   }
 }
+
+const whatIsWrong = ({
+  path,
+  message,
+}: z.core.$ZodIssue): { readonly pointer: string; readonly detail: string } => ({
+  pointer: `/${path.join('/')}`,
+  detail: message,
+})
 
 function actsAt(rule: Fault, step: Step): boolean {
   const code = AS_SCENARIO[rule.kind] ?? (scenarios.has(rule.kind) ? rule.kind : undefined)

@@ -24,6 +24,7 @@ import { openSdk } from './mojaloop/sdk.ts'
 import type { World } from './mojaloop/world.ts'
 import { defaultSettings, mergeSettings } from './settings.ts'
 import type { Settings, SettingsPatch } from './settings.ts'
+import { openSmileId } from './smile-id/server.ts'
 import { openPhones } from './sms/phones.ts'
 import { openSmsProviders } from './sms/providers.ts'
 
@@ -36,7 +37,7 @@ export type SimulatorOptions = {
   readonly simulator_port: number
   /** Mail; a free one when absent. */
   readonly mail_port?: number
-  /** Where the durable log lives (`paid.jsonl`, `sms.jsonl`, `mail.jsonl`). */
+  /** Where the durable log lives (`paid.jsonl`, `sms.jsonl`, `mail.jsonl`, `smile-id.jsonl`). */
   readonly folder: string
   readonly settings?: SettingsPatch
   /** Seed of the injected faults that name none (1). */
@@ -60,7 +61,7 @@ export type Simulators = {
 
 /**
  * Starts the sandbox's outside world: the Mojaloop SDK scheme adapter, the hub behind it, a mail server, and on one
- * port the control API and the providers of SMS (`/sms/`). What was really paid or sent is rebuilt from the logs in `folder`. Throws when a port stays taken, naming it and its variable.
+ * port the control API, the providers of SMS (`/sms/`) and Smile ID (`/smile-id/`). What was really paid, sent or checked is rebuilt from the logs in `folder`. Throws when a port stays taken, naming it and its variable.
  */
 export async function startSimulators(options: SimulatorOptions): Promise<Simulators> {
   const merged = mergeSettings(defaultSettings, options.settings ?? {})
@@ -72,6 +73,12 @@ export async function startSimulators(options: SimulatorOptions): Promise<Simula
   const phones = openPhones({ folder: options.folder, clock, inbox, settings: () => settings.sms })
   const boxes = openBoxes(options.folder, clock, inbox)
   const mail = openMailServer({ boxes, faults: world.faults })
+  const smile_id = openSmileId({
+    folder: options.folder,
+    clock,
+    faults: world.faults,
+    settings: () => settings['smile-id'],
+  })
   const sdk = openSdk(world)
   const servers: Server[] = [sdk.server, openHubServer(world)]
   const control = openControl({
@@ -79,6 +86,7 @@ export async function startSimulators(options: SimulatorOptions): Promise<Simula
     inbox,
     prompts,
     sms: openSmsProviders({ clock, faults: world.faults, phones }),
+    smile_id,
     settings: () => settings,
     setSettings: (next, patch) => {
       settings = next
@@ -97,6 +105,7 @@ export async function startSimulators(options: SimulatorOptions): Promise<Simula
     clock.close()
     log.close()
     phones.close()
+    smile_id.close()
     boxes.close()
   }
   try {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { openTo } from '../platform/http/access.ts'
 import { defineRoute, taken, type Route } from '../platform/http/route.ts'
 import { Refusal } from '../platform/errors.ts'
 import type { OutboundPool } from '../platform/outbound.ts'
@@ -15,7 +16,7 @@ export const simulatorProxy = (pool: OutboundPool): readonly Route[] =>
       operation_id: `simulators${method}`,
       summary: 'The simulators’ control API (sandbox)',
       tags: ['sandbox'],
-      access: 'open',
+      access: openTo('simulators'),
       ...(method === 'POST' || method === 'PUT' ? { body: z.unknown() } : {}),
       response: {
         200: { description: 'what the simulators answer', content: { 'application/json': 'file' } },

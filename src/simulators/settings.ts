@@ -26,16 +26,30 @@ const sms = z.strictObject({
   receipt_delay_ms: ms,
 })
 
+/** People at the provider may take days. */
+const days_ms = z.number().min(0).max(2_592_000_000)
+
+const smile_id = z.strictObject({
+  /** From the arrival of the images to what the provider says. */
+  processing_ms: days_ms,
+  /** From what a machine said to what people say, under the fault `provisional_first`. */
+  review_ms: days_ms,
+  /** What is said of people whose name is none of the test identities: clear, or as Smile ID's own sandbox does, error. */
+  unmatched: z.enum(['clear', 'error']),
+})
+
 export const settingsSchema = z.strictObject({
   /** Phones answer their PIN prompts by themselves. */
   auto: z.boolean(),
   mojaloop,
   sms,
+  'smile-id': smile_id,
 })
 
 export type Settings = z.output<typeof settingsSchema>
 export type MojaloopSettings = Settings['mojaloop']
 export type SmsSettings = Settings['sms']
+export type SmileIdSettings = Settings['smile-id']
 
 /** Any part of the settings; what is absent stays. */
 export type SettingsPatch = {
@@ -44,6 +58,7 @@ export type SettingsPatch = {
     readonly latency_ms?: Partial<MojaloopSettings['latency_ms']>
   }
   readonly sms?: Partial<SmsSettings>
+  readonly 'smile-id'?: Partial<SmileIdSettings>
 }
 
 export const defaultSettings: Settings = {
@@ -59,6 +74,7 @@ export const defaultSettings: Settings = {
     callback_url: null,
   },
   sms: { callback_url: null, receipt_delay_ms: 0 },
+  'smile-id': { processing_ms: 0, review_ms: 0, unmatched: 'clear' },
 }
 
 /** Merges a patch, at every depth, and checks the result. Gives the new settings, or a sentence per fault. */

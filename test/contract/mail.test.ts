@@ -1,13 +1,15 @@
 import { connect, createServer, type Socket } from 'node:net'
+import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { faultOfSmtpUrl, isAddress, openSmtp } from '../../src/connectors/mail/index.ts'
-import { messageOf } from '../../src/connectors/mail/message.ts'
+import { messageOf, oneLine } from '../../src/connectors/mail/message.ts'
 import type { Mail, MailSender } from '../../src/connectors/mail.ts'
 import { readMail } from '../../src/simulators/mail/mime.ts'
 import { openTestWorld, type TestWorld } from '../../src/simulators/test-world.ts'
 import { listen } from '../harness/listen.ts'
 import { freePort } from '../harness/seed.ts'
+import { CERTIFICATE, CUT, scriptedSmtp, type Script } from '../harness/smtp.ts'
 import { until } from '../harness/wait.ts'
 
 type Message = { readonly kind: string; readonly to: string; readonly text: string }
@@ -113,25 +115,35 @@ describe('mail', () => {
     ['http://127.0.0.1/', 'smtps'],
     ['mail.example.cm', 'smtps'],
     ['smtps://x/path', 'smtps'],
+    ['smtp://mail.example.cm:587?tls=required', undefined],
+    ['smtp://mail.example.cm:587?tls=no', 'smtps'],
+    ['smtps://mail.example.cm?tls=required', 'smtps'],
   ])('%s: %s', (url, fault) => {
     if (fault === undefined) expect(faultOfSmtpUrl(url)).toBeUndefined()
     else expect(faultOfSmtpUrl(url)).toContain(fault)
   })
 
-  test('no text can break out of its header or end the mail early', () => {
-    fc.assert(
-      fc.property(
+  test('no text can break out of its header or end the mail early', async () => {
+    const names =
+      'Auto-Submitted Content-Transfer-Encoding Content-Type Date From MIME-Version Message-ID Subject To'
+    await fc.assert(
+      fc.asyncProperty(
         fc.string({ unit: 'binary', maxLength: 200 }),
         fc.string({ unit: 'binary', maxLength: 200 }),
-        (subject, text) => {
-          const message = messageOf({ ...newMail(), subject, text }, from, new Date(0))
-          const [head = '', body = ''] = message.split('\r\n\r\n')
+        async (subject, text) => {
+          const message = String(await messageOf({ ...newMail(), subject, text }, from, new Date(0)))
+          const end = message.indexOf('\r\n\r\n')
+          const [head, body] = [message.slice(0, end), message.slice(end + 4)]
           // One expression for all lines: printable, short, none begins with a dot.
           expect(message).toMatch(/^(?:(?!\.)[\x20-\x7e]{0,100}\r\n)*$/)
-          expect(head.split(/\r\n(?! )/)).toHaveLength(9)
+          const line = oneLine(Buffer.from(subject).toString('utf8'))
+          const there = head.split(/\r\n(?! )/).map((header) => header.split(':')[0])
+          expect(new Set(there)).toEqual(
+            new Set(names.split(' ').filter((name) => name !== 'Subject' || line !== '')),
+          )
+          expect(there.length).toBe(new Set(there).size)
           expect(body).toMatch(/^[A-Za-z0-9+/=\r\n]*$/)
-          const whole = (one: string): string => Buffer.from(one).toString('utf8')
-          expect(readMail(Buffer.from(message)).subject).toBe(whole(subject))
+          expect(readMail(Buffer.from(message)).subject).toBe(line)
         },
       ),
     )
@@ -152,6 +164,107 @@ describe('mail', () => {
     expect(await at(port, '', 300).send(newMail())).toMatchObject({ kind: 'unsent', about_us: false })
     expect(heard.join('')).not.toContain('MAIL')
     await new Promise((resolve) => server.close(resolve))
+  })
+})
+
+/** What one try comes to where the server says this, and what it heard. */
+async function against(script: Script, { url = 'smtp://user:pass@127.0.0.1', tls = false, query = '' } = {}) {
+  const server = await scriptedSmtp(script, { tls })
+  const sender = openSmtp({ url: `${url}:${server.port}${query}`, from, timeout_ms: 2_000 })
+  const answer = await sender.send(newMail())
+  await server.close()
+  return { answer, heard: server.heard, text: server.heard.some((line) => /^(tls )?Subject:/.test(line)) }
+}
+const accepted = { kind: 'accepted' }
+const unknown = { kind: 'unknown' }
+const refused = (because: string) => ({ kind: 'refused', because })
+const unsent = (because: string, about_us: boolean) => ({ kind: 'unsent', because, about_us })
+const PIPELINING = '250-scripted\r\n250-PIPELINING\r\n250 AUTH PLAIN LOGIN\r\n'
+
+describe('what a server says, and what it means', () => {
+  test.each<[string, Script, object, boolean]>([
+    ['takes it', {}, accepted, true],
+    ['takes it, with pipelining', { EHLO: PIPELINING }, accepted, true],
+    ['knows no EHLO', { EHLO: '502 what\r\n', HELO: '250 scripted\r\n' }, accepted, true],
+    ['is busy', { GREETING: '421 busy\r\n' }, unsent('421 to the greeting', false), false],
+    ['is busy, and cuts', { GREETING: `421 busy\r\n${CUT}` }, unsent('421 to the greeting', false), false],
+    ['wants no mail', { GREETING: '554 no\r\n' }, unsent('554 to the greeting', false), false],
+    ['refuses us', { AUTH: '535 no\r\n' }, unsent('535 to the credentials', true), false],
+    ['cannot tell who we are', { AUTH: '454 later\r\n' }, unsent('454 to the credentials', false), false],
+    ['refuses the sender', { MAIL: '550 no\r\n' }, unsent('550 to the sender', true), false],
+    ['puts the sender off', { MAIL: '451 later\r\n' }, unsent('451 to the sender', false), false],
+    ['refuses the recipient', { RCPT: '550 no\r\n' }, refused('550'), false],
+    ['puts the recipient off', { RCPT: '450 later\r\n' }, unsent('450 to the recipient', false), false],
+    ['refuses DATA', { DATA: '503 no\r\n' }, unsent('503 to DATA', true), false],
+    ['says 250 to DATA', { DATA: '250 ok\r\n' }, unsent('250 to DATA', true), false],
+    ['goes away before DATA', { RCPT: `421 bye\r\n${CUT}` }, unsent('421 to the recipient', false), false],
+    ['puts the text off', { '.': '451 later\r\n' }, unsent('451 to the text', false), true],
+    ['goes away after the text', { '.': `421 bye\r\n${CUT}` }, unsent('421 to the text', false), true],
+    ['refuses the text', { '.': '554 no\r\n' }, refused('554'), true],
+    ['says half a refusal of the text and cuts', { '.': `554 no${CUT}` }, unknown, true],
+    ['says 354 to the text', { '.': '354 go\r\n' }, unknown, true],
+    ['says 252 to the text', { '.': '252 perhaps\r\n' }, unknown, true],
+    ['says no number to the text', { '.': 'ok\r\n' }, unknown, true],
+    ['says two things to the text', { '.': '250 ok\r\n554 no\r\n' }, unknown, true],
+    ['answers MAIL twice', { MAIL: '250 ok\r\n250 ok\r\n' }, { kind: 'unsent', about_us: false }, false],
+    ['answers in two lines', { '.': '250-taken\r\n250 indeed\r\n' }, accepted, true],
+    ['answers without CR', { RCPT: '250 ok\n' }, accepted, true],
+  ])('%s', async (_, script, expected, is_text_heard) => {
+    const { answer, heard, text } = await against(script)
+    expect([answer, text]).toEqual([expect.objectContaining(expected), is_text_heard])
+    if (is_text_heard) return
+    const pipelined = await against({ EHLO: PIPELINING, ...script })
+    // It may notice the end later, and name another step.
+    const { because: _step, ...same } = { because: '', ...expected }
+    expect([pipelined.answer, pipelined.text]).toEqual([expect.objectContaining(same), false])
+    expect(heard.filter((line) => line.startsWith('MAIL')).length).toBeLessThan(2)
+  })
+
+  test('a server that says a letter now and then has no more time than another', async () => {
+    const server = createServer((socket) => {
+      const timer = setInterval(() => socket.write('2'), 20)
+      socket.on('error', () => undefined).on('close', () => clearInterval(timer))
+    })
+    expect(await at(await listen(server), '', 200).send(newMail())).toMatchObject({ kind: 'unsent' })
+    await new Promise((resolve) => server.close(resolve))
+  })
+
+  test('TLS: nothing is said before it, nothing believed that came before it, and nobody unknown is trusted', async () => {
+    const required = { query: '?tls=required' }
+    const whole = { url: 'smtps://user:pass@127.0.0.1', tls: true }
+    const stranger = await against({}, required)
+    expect(stranger.answer).toEqual(
+      unsent('no connection to the mail server (DEPTH_ZERO_SELF_SIGNED_CERT)', false),
+    )
+    expect((await against({}, whole)).answer).toEqual(stranger.answer)
+    const system = getCACertificates('default')
+    setDefaultCACertificates([...system, CERTIFICATE])
+    try {
+      const injected = '220 go\r\n250-evil\r\n250 AUTH CRAM-MD5\r\n250 taken\r\n'
+      for (const how of [required, whole]) expect((await against({}, how)).answer).toEqual(accepted)
+      for (const script of [{}, { STARTTLS: injected }]) {
+        const { answer, heard } = await against(script, required)
+        expect(answer).toEqual(accepted)
+        expect(heard.filter((line) => !line.startsWith('tls '))).toEqual(['EHLO [127.0.0.1]', 'STARTTLS'])
+        expect(heard.some((line) => line.startsWith('tls AUTH PLAIN '))).toBe(true)
+      }
+      const none = await against({ STARTTLS: '502 what\r\n' }, required)
+      expect(none.answer).toEqual(unsent('502 to STARTTLS', true))
+      expect([...stranger.heard, ...none.heard].join()).not.toMatch(/AUTH|MAIL/)
+      expect((await against({ '.': '250 ok\r\n250 ok\r\n' }, required)).answer).toMatchObject(unknown)
+    } finally {
+      setDefaultCACertificates(system)
+    }
+  })
+
+  test('a long line is cut, and a line that looks like an end of the mail is none', async () => {
+    const message = String(
+      await messageOf({ ...newMail(), subject: 'x'.repeat(5_000), text: '.\r\n' }, from, new Date(0)),
+    )
+    for (const line of message.split('\r\n')) expect(line.length).toBeLessThanOrEqual(998)
+    const { answer, heard } = await against({})
+    expect(answer).toEqual(accepted)
+    expect(heard.filter((line) => line === '.')).toHaveLength(1)
   })
 })
 

@@ -105,6 +105,7 @@ describe('cancel', () => {
         pending: 0,
         uncertain: 0,
         paused: false,
+        awaiting_approval: false,
         progress_percent: 100,
       },
     ])

@@ -111,6 +111,7 @@ describe('history', () => {
       'failed_count',
       'payer_account',
       'organization',
+      'awaiting_approval',
       'created_at',
     ])
     expect(all.results[0]).toMatchObject({

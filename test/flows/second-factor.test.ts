@@ -79,7 +79,7 @@ const login = ({ phone }: Registered, otp?: string, password = PASSWORD): Promis
 
 test('a second factor that is confirmed is asked for; a code of the app is good once, a step early or late', async () => {
   const person = await protectedPerson()
-  expect((await login(person)).body.code).toBe('SECOND_FACTOR_REQUIRED')
+  expect((await login(person)).body.code).toBe('OTP_REQUIRED')
   expect((await login(person, await shown(person.secret), 'not the right one')).body.code).toBe(
     'CREDENTIALS_INVALID',
   )
@@ -137,7 +137,7 @@ test('who knows the password cannot guess the code: the password does not give t
   for (let i = 0; i < 3; i++) {
     await server.db.run(sql`
       update identity_throttles set refused_until = cauri_now() + interval '1 hour' where refused_until is not null`)
-    expect((await login(person)).body.code).toBe('SECOND_FACTOR_REQUIRED')
+    expect((await login(person)).body.code).toBe('OTP_REQUIRED')
     expect((await login(person, await shown(person.secret))).status).toBe(429)
   }
   await advanceClock(server.db, 3_700)

@@ -19,6 +19,8 @@ export type SpawnOptions = {
   /** Added to this process's environment; undefined takes a name away. */
   readonly env?: Readonly<Record<string, string | undefined>>
   readonly cwd?: string
+  /** What it reads on standard input; nothing when absent. */
+  readonly input?: string
   /** Another user, when the tests run as root. */
   readonly uid?: number
   readonly gid?: number
@@ -26,19 +28,21 @@ export type SpawnOptions = {
 
 /** Starts a file with the Node that runs the tests. `killRunning` ends what is still alive. */
 export function spawnNode(file: string, options: SpawnOptions = {}): NodeProcess {
-  const { args = [], env = {}, cwd, uid, gid } = options
+  const { args = [], env = {}, cwd, input, uid, gid } = options
   const child = spawn(process.execPath, [file, ...args], {
     env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     ...(cwd === undefined ? {} : { cwd }),
     ...(uid === undefined ? {} : { uid }),
     ...(gid === undefined ? {} : { gid }),
   })
+  child.stdin?.on('error', () => undefined) // it need not read what it is given
+  child.stdin?.end(input)
   const said = { stdout: '', stderr: '' }
   const keep = (output: 'stdout' | 'stderr', text: string): void =>
     void (said[output] = (said[output] + text).slice(-MOST_KEPT))
-  child.stdout.setEncoding('utf8').on('data', (text: string) => keep('stdout', text))
-  child.stderr.setEncoding('utf8').on('data', (text: string) => keep('stderr', text))
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => keep('stdout', text))
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => keep('stderr', text))
   let over = false
   const exited = new Promise<Exit>((resolve) => {
     child.once('error', (error) => {

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { Readable } from 'node:stream'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import { freshDatabase } from './database.ts'
 import { atEnd } from './ends.ts'
@@ -10,13 +10,14 @@ import type { Actor, Ctx } from '../../src/platform/context.ts'
 import { CommitUnknown, type Db } from '../../src/platform/db.ts'
 import { Refusal } from '../../src/platform/errors.ts'
 import { openLog } from '../../src/platform/log.ts'
+import { accessTo, openTo } from '../../src/platform/http/access.ts'
 import { strictMode } from '../../src/platform/http/problem.ts'
 import { defineRoute, taken, type Route } from '../../src/platform/http/route.ts'
 import { isTrustedSandboxCall } from '../../src/platform/http/sandbox-trust.ts'
 import { buildServer, type ServerOptions } from '../../src/platform/http/server.ts'
 
 const one = z.object({ id: z.string() })
-export const common = { tags: ['test'], access: 'open', refusals: [] } as const
+export const common = { tags: ['test'], access: openTo('test'), refusals: [] } as const
 
 const routes: readonly Route[] = [
   defineRoute({
@@ -24,7 +25,7 @@ const routes: readonly Route[] = [
     method: 'POST',
     path: '/api/things',
     summary: 'Makes a thing',
-    access: 'organization',
+    access: accessTo('test', 'organization'),
     query: z.object({ limit: z.coerce.number().int().max(200).optional() }),
     body: z.object({ amount: z.int().positive(), note: z.string().max(5).optional() }),
     response: { 201: z.object({ amount: z.int(), by: z.string() }) },
@@ -49,7 +50,7 @@ const routes: readonly Route[] = [
     method: 'GET',
     path: '/api/accounts/:id/statement',
     summary: 'CSV or JSON',
-    access: 'organization',
+    access: accessTo('test', 'organization'),
     response: { 200: { description: 'rows', content: { 'text/csv': 'file' } } },
     handle: async () => ({ status: 200, body: Readable.from(['a,b\n', '1,2\n']) }),
   }),
@@ -58,7 +59,7 @@ const routes: readonly Route[] = [
     method: 'POST',
     path: '/api/uploads',
     summary: 'Counts the bytes of a file',
-    access: 'organization',
+    access: accessTo('test', 'organization'),
     body: 'stream',
     form: { required: ['file'], properties: { file: { type: 'string', format: 'binary' } } },
     response: { 201: z.object({ bytes: z.int() }) },
@@ -114,13 +115,12 @@ function fail(id: string): undefined {
   return undefined
 }
 
-const authenticate =
-  (ctx: Ctx) =>
-  async (request: FastifyRequest): Promise<Actor> => {
+const authorize =
+  (ctx: Ctx): ServerOptions['authorize'] =>
+  async (request): Promise<Actor> => {
     if (request.headers.authorization === 'Bearer good' || isTrustedSandboxCall(request, ctx.config))
       return { kind: 'organization', organization_id: 1n, name: 'Caisse' }
-    if (request.headers.authorization !== undefined) throw new Refusal('AUTHENTICATION_REQUIRED')
-    return { kind: 'anonymous' }
+    throw new Refusal('AUTHENTICATION_REQUIRED')
   }
 
 /** How often the handler of `/api/wait` has begun. */
@@ -143,7 +143,7 @@ export async function start(
   const lines: string[] = []
   const log = openLog('info', { write: (line) => void lines.push(line) })
   const ctx: Ctx = { db, log, config: readConfig(env) }
-  const app = await buildServer({ ctx, routes, authenticate: authenticate(ctx), ...more })
+  const app = await buildServer({ ctx, routes, authorize: authorize(ctx), ...more })
   atEnd(() => app.close())
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
   return { url, app, lines }

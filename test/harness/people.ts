@@ -81,3 +81,21 @@ export const otherThan = (code: string | undefined): string => (code === '123456
  * after seven … where the machine was so slow.
  */
 export const judgedWithin = (elapsed_ms: number): number => 5 + Math.floor(Math.log2(elapsed_ms / 1_000 + 1))
+
+/** The four people of the demo data. */
+export const DEMO_PHONES = {
+  BUYER: '+237670123456',
+  SELLER: '+237698765432',
+  ARBITRE: '+237655555555',
+  ADMIN: '+237600000000',
+} as const
+
+/** Signs a demo person in; answers his headers. */
+export async function demoPerson(
+  server: TestServer,
+  role: keyof typeof DEMO_PHONES,
+): Promise<Readonly<Record<string, string>>> {
+  const said = await signIn(server, { phone_number: DEMO_PHONES[role], password: 'TestPassword123!' }, {})
+  if (said.status !== 200) throw new Error(`not signed in: ${said.status} ${said.text}`)
+  return bearer(said.body.access)
+}

@@ -6,6 +6,7 @@ import { loadDemo } from '../../src/demo.ts'
 import { readConfig, type Config } from '../../src/platform/config.ts'
 import type { Db } from '../../src/platform/db.ts'
 import { strictMode } from '../../src/platform/http/problem.ts'
+import type { IdentityLimits } from '../../src/identity/index.ts'
 import { openLog } from '../../src/platform/log.ts'
 import type { SettingsPatch } from '../../src/simulators/index.ts'
 import { freshDatabase, type FreshDatabase } from './database.ts'
@@ -75,6 +76,10 @@ export type ServerOptions = {
   /** False: batches stay PENDING, for nothing pays them. */
   readonly worker?: boolean
   readonly simulators?: SettingsPatch
+  /** Shorter limits of sign-in. */
+  readonly limits?: Partial<IdentityLimits>
+  /** Is given every line of the log, whatever its level. */
+  readonly log?: (line: string) => void
 }
 
 export const PAYER = 'ACC-123456789'
@@ -96,7 +101,7 @@ export async function openServer(options: ServerOptions = {}): Promise<TestServe
   const config = readConfig({ CAURI_HOME: home, PORT: '0', LOG_LEVEL: level, ...quickly, ...options.env })
   const app = await openApp({
     config,
-    log: openLog(config.LOG_LEVEL),
+    log: options.log === undefined ? openLog(config.LOG_LEVEL) : openLog('trace', { write: options.log }),
     url: database.url,
     adapter_url: `http://127.0.0.1:${world.simulators.ports.sdk}`,
     ...(config.CAURI_MODE === 'production'
@@ -107,10 +112,11 @@ export async function openServer(options: ServerOptions = {}): Promise<TestServe
         }),
     secret_key: config.SECRET_KEY ?? SECRET_KEY,
     password_cost: CHEAP,
+    ...(options.limits === undefined ? {} : { limits: options.limits }),
   })
   await loadDemo(app.ctx.db)
   if (options.worker !== false) await app.startWorker()
-  const port = await app.startApi('127.0.0.1', 0)
+  const port = await app.startApi('127.0.0.1', config.PORT)
   const base = `http://127.0.0.1:${port}`
   let stopped: Promise<void> | undefined
   const stop = async (): Promise<void> => {

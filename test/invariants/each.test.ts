@@ -370,6 +370,47 @@ const breaks: readonly Break[] = [
     ['INV-25'],
   ],
   [
+    'INV-45',
+    'a batch that awaits approval is opened by hand',
+    ({ awaiting }) => [
+      `update payments_batches set awaits_approval = false, open = true where id = ${awaiting}`,
+    ],
+  ],
+  [
+    'INV-45',
+    'a batch that awaits approval is claimed',
+    ({ awaiting }) => [
+      'alter table payments_batches drop constraint payments_batches_awaits_approval',
+      `update payments_batches set next_seq = 2 where id = ${awaiting}`,
+      `insert into payments_ranges (batch_id, from_seq, to_seq, connection_id, token, state) values (${awaiting}, 1, 1, 'mojaloop', 1, 'FREED')`,
+    ],
+  ],
+  [
+    'INV-45',
+    'who made a batch has approved it',
+    () => [
+      'alter table bulk_approvals drop constraint bulk_approvals_another_person',
+      `update bulk_approvals set maker_people = array[decided_person_id] where state = 'APPROVED'`,
+    ],
+  ],
+  [
+    'INV-45',
+    'a decision that is needed is asked of nobody',
+    ({ awaiting }) => [`delete from bulk_approvals where batch_id = ${awaiting}`],
+  ],
+  [
+    'INV-46',
+    'another amount was booked than two people said',
+    () => [`update payments_top_ups set amount = amount + 1 where state = 'BOOKED'`],
+  ],
+  [
+    'INV-46',
+    'a proposal counts as booked',
+    () => [
+      `update payments_top_ups set state = 'BOOKED', decided_by = 'x', decided_person_id = 1, decided_at = cauri_now() where state = 'PROPOSED'`,
+    ],
+  ],
+  [
     'INV-43',
     'nobody seals',
     () => [
@@ -377,6 +418,15 @@ const breaks: readonly Break[] = [
       `insert into audit_events (actor, action, subject, at) values ('x', 'x', 'x', clock_timestamp() - interval '2 hours')`,
     ],
   ],
+  ['INV-44', 'a guard is taken off', () => ['alter table bulk_batches disable row level security']],
+  [
+    'INV-44',
+    'a table leads to one unguarded',
+    () => ['alter table payments_batches disable row level security'],
+  ],
+  ['INV-44', 'a new table is forgotten', () => ['create table payments_trials (organization_id bigint)']],
+  ['INV-44', 'the worker would see nothing', () => ['drop policy everything on payments_accounts']],
+  ['INV-44', 'a view leads around', () => ['alter view bulk_public_batches reset (security_invoker)']],
 ]
 
 class Enough extends Error {}

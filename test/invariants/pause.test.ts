@@ -5,6 +5,7 @@ import { openDb, sql, type Db } from '../../src/platform/db.ts'
 import { openJobs } from '../../src/platform/jobs.ts'
 import { openLog } from '../../src/platform/log.ts'
 import { standardCsv } from '../harness/multipart.ts'
+import { demoPerson } from '../harness/people.ts'
 import { openServer, type TestServer } from '../harness/server.ts'
 import { until } from '../harness/wait.ts'
 import { sent } from './world.ts'
@@ -14,8 +15,10 @@ vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 })
 
 let server: TestServer
 let owner: Db
+let admin: Readonly<Record<string, string>>
 beforeAll(async () => {
   server = await openServer()
+  admin = await demoPerson(server, 'ADMIN')
   owner = openDb({ url: server.database.ownerUrl, max: 1 })
 })
 afterAll(async () => {
@@ -35,7 +38,7 @@ async function tamper(by: number): Promise<void> {
   await owner.run(sql`alter table ledger_accounts enable trigger user`)
 }
 
-const integrity = async () => (await server.call('GET', '/api/core/integrity')).body
+const integrity = async () => (await server.call('GET', '/api/core/integrity', undefined, admin)).body
 const isPaid = (batch: bigint, n: number): Promise<unknown> =>
   until(
     `batch ${batch} is paid`,
@@ -55,10 +58,11 @@ test('before the first check nothing is claimed; a check says that all holds, in
     payouts: { paused: false },
   })
   const checked = await server.call('POST', '/api/core/integrity/check', undefined, {
+    ...admin,
     'accept-language': 'en',
   })
   expect(checked.status).toBe(200)
-  expect(checked.body).toMatchObject({ state: 'OK', violations: 0, checked_by: 'Caisse de démonstration' })
+  expect(checked.body).toMatchObject({ state: 'OK', violations: 0, checked_by: 'person:4' })
   expect(checked.body.invariants).toContainEqual({
     id: 'INV-03',
     name: 'each balance is the sum of its lines',
@@ -66,14 +70,19 @@ test('before the first check nothing is claimed; a check says that all holds, in
     pauses_payouts: true,
     found: [],
   })
-  const french = await server.call('GET', '/api/core/integrity', undefined, { 'accept-language': 'fr' })
+  const french = await server.call('GET', '/api/core/integrity', undefined, {
+    ...admin,
+    'accept-language': 'fr',
+  })
   expect(french.body.invariants).toContainEqual(
     expect.objectContaining({ name: 'chaque solde est la somme de ses lignes' }),
   )
 })
 
-test('it is nobody’s business who comes from elsewhere or with unknown credentials', async () => {
-  for (const headers of [{ 'x-forwarded-for': '10.0.0.1' }, { authorization: 'Bearer x' }])
+test('it is an administrator’s business, and nobody’s without credentials, not even on this machine', async () => {
+  const buyer = await demoPerson(server, 'BUYER')
+  expect((await server.call('GET', '/api/core/integrity', undefined, buyer)).status).toBe(403)
+  for (const headers of [{}, { 'x-forwarded-for': '10.0.0.1' }, { authorization: 'Bearer x' }])
     for (const [method, path] of [
       ['GET', '/api/core/integrity'],
       ['POST', '/api/core/integrity/check'],
@@ -108,7 +117,7 @@ test('one check at a time: while one runs, another is refused', async () => {
     )
     return n > 0n
   })
-  const refused = await server.call('POST', '/api/core/integrity/check')
+  const refused = await server.call('POST', '/api/core/integrity/check', undefined, admin)
   expect([refused.status, refused.body.code]).toEqual([409, 'INTEGRITY_CHECK_RUNNING'])
   letGo()
   await held

@@ -3,18 +3,23 @@ import { takeIn } from '../../src/payments/incoming/take.ts'
 import {
   confirmFeeQuestion,
   confirmReview,
+  findAccount,
   holdConnections,
   proposeFeeQuestion,
   proposeReview,
 } from '../../src/payments/index.ts'
+import { decideTopUp, proposeTopUp } from '../../src/payments/top-up.ts'
 import { sql, type Db } from '../../src/platform/db.ts'
+import { newMember, newOrganization, setApprovalOver } from '../harness/members.ts'
 import { magic, standardCsv } from '../harness/multipart.ts'
 import { openReceiver } from '../harness/receiver.ts'
 import { openServer, PAYER, type TestServer } from '../harness/server.ts'
 import { until } from '../harness/wait.ts'
 
 /** The lists that a full world holds, by what became of them. */
-export type Lists = Readonly<Record<'told' | 'doubtful' | 'reviewed' | 'cancelled' | 'waiting', bigint>>
+export type Lists = Readonly<
+  Record<'told' | 'doubtful' | 'reviewed' | 'cancelled' | 'waiting' | 'awaiting', bigint>
+>
 
 /** A product whose database holds one of everything, by its own doing; stopped, so that nothing moves any more. */
 export async function openFullWorld(): Promise<{ readonly server: TestServer; readonly lists: Lists }> {
@@ -55,8 +60,41 @@ export async function openFullWorld(): Promise<{ readonly server: TestServer; re
   )
   if (cancelling.status !== 200) throw new Error(cancelling.text)
   const waiting = await sent(server, standardCsv(3, 200))
+  const awaiting = await decidedByTwo(server)
   await server.stop()
-  return { server, lists: { told, doubtful, reviewed, cancelled, waiting } }
+  return { server, lists: { told, doubtful, reviewed, cancelled, waiting, awaiting } }
+}
+
+/** An organisation with a limit: a batch that was approved, one that awaits approval, and top-ups of two people. */
+async function decidedByTwo(server: TestServer): Promise<bigint> {
+  const { db } = server
+  const house = await newOrganization(server)
+  await setApprovalOver(server, house, 100n)
+  const maker = await newMember(server, house, ['GESTIONNAIRE', 'TRESORIER'])
+  const approver = await newMember(server, house, ['APPROBATEUR'])
+  const fields = { payer_account: house.account_id }
+  const options = { headers: maker.headers }
+  const approved = (await server.upload(standardCsv(2, 300), fields, options)).body.bulkTransferId
+  const awaiting = (await server.upload(standardCsv(2, 400), fields, options)).body.bulkTransferId
+  const path = `/api/bulk-transfers/${approved}`
+  const { list_hash } = (await server.call('GET', `${path}/status`, undefined, maker.headers)).body
+  const said = await server.call('POST', `${path}/approve`, { list_hash }, approver.headers)
+  if (said.status !== 200) throw new Error(said.text)
+  const by = { name: `person:${maker.id}`, people: [maker.id] }
+  const confirmer = { name: `person:${approver.id}`, person_id: approver.id, organization_id: house.id }
+  await db.tx(async (tx) => {
+    const account = await findAccount(tx, house.id, house.account_id)
+    await proposeTopUp(tx, by, account, { amount: 40n, reference: 'r-open' })
+    const { top_up } = await proposeTopUp(tx, by, account, { amount: 50n, reference: 'r-booked' })
+    const decided = {
+      account_id: house.account_id,
+      id: top_up.id,
+      decision: 'BOOKED',
+      rail: 'mojaloop',
+    } as const
+    await decideTopUp(tx, confirmer, decided)
+  })
+  return (await db.one<{ id: bigint }>(sql`select id from bulk_batches where bulk_id = ${awaiting}`)).id
 }
 
 const incoming = (transfer_id: string, payee: string): Parameters<typeof takeIn>[1] => ({

@@ -48,8 +48,8 @@ const rowsOf = (connection: string, batches: readonly bigint[]): readonly (reado
   [
     'batch',
     sql`
-      select id as batch_id, next_seq, open, cancelled_from, paused, pause_reason, completed, failed, cancelled, uncertain,
-        completed_amount, fees, version, finished_at is not null as finished
+      select id as batch_id, next_seq, open, cancelled_from, paused, pause_reason, awaits_approval, completed, failed,
+        cancelled, uncertain, completed_amount, fees, version, finished_at is not null as finished
       from payments_batches where id = any (${batches}::bigint[])`,
   ],
   [
@@ -130,7 +130,7 @@ export function dumpMemory(
   out.push(text('connection', '', c?.worker, c?.token, held, c?.state, c?.stopped_because, c?.mode))
   for (const b of tables.batches.values()) {
     const counters = [b.completed, b.failed, b.cancelled, b.uncertain, b.completed_amount, b.fees, b.version]
-    const cursor = [b.next_seq, b.open, b.cancelled_from, b.paused, b.pause_reason]
+    const cursor = [b.next_seq, b.open, b.cancelled_from, b.paused, b.pause_reason, b.awaits_approval]
     out.push(text('batch', place(b.id), ...cursor, ...counters, b.finished_at !== null))
     out.push(text('hold', place(b.id), tables.ledger.get(b.hold_account_id)?.balance))
     for (const l of b.lines) {

@@ -33,7 +33,7 @@ export type Site = {
   readonly attemptOf: (tx: Tx, batch_id: bigint, seq: number) => Promise<number>
   /** Everything that is stored, with places for ids and hours for times. */
   readonly dump: () => Promise<unknown>
-  readonly addBatch: (amounts: readonly bigint[], fee_cap: bigint) => Promise<void>
+  readonly addBatch: (amounts: readonly bigint[], fee_cap: bigint, awaits_approval: boolean) => Promise<void>
   readonly advance: (hours: number) => Promise<void>
   readonly expireLease: () => Promise<void>
 }
@@ -74,13 +74,13 @@ export async function sqlSite(db: Db, connection: string): Promise<Site> {
           select attempt from payments_lines where batch_id = ${batch} and seq = ${seq}`)
       )?.attempt ?? 1,
     dump: () => dumpSql(db, connection, batches),
-    async addBatch(amounts, fee_cap) {
+    async addBatch(amounts, fee_cap, awaits_approval) {
       const id = await db.tx(async (tx) => {
         const payer = await findAccount(tx, organization_id, account_id)
         const batch_id = await nextBatchId(tx)
         await writeLines(tx, batch_id, payer, chunk(linesOf(batches.length, amounts)))
         const total_amount = amounts.reduce((sum, amount) => sum + amount, 0n)
-        const order = { batch_id, connection_id: connection, purpose: 'BULK_LINE', fee_cap }
+        const order = { batch_id, connection_id: connection, purpose: 'BULK_LINE', fee_cap, awaits_approval }
         await reserve(tx, payer, payer.available, { ...order, total: amounts.length, total_amount })
         return batch_id
       })
@@ -129,11 +129,12 @@ export function memorySite(connection: string): Site & { readonly tables: Tables
     newId: names(),
     attemptOf: (_tx, batch, seq) => Promise.resolve(lineOf(tables, batch, seq)?.attempt ?? 1),
     dump: () => Promise.resolve(dumpMemory(tables, connection, batches, now)),
-    addBatch(amounts, fee_cap) {
+    addBatch(amounts, fee_cap, awaits_approval) {
       const id = nextId(tables)
       const secret = sha256('x').subarray(0, 16)
       const lines = linesOf(batches.length, amounts)
-      reserveBatch(tables, { id, connection_id: connection, account_id, secret, fee_cap, lines })
+      const order = { id, connection_id: connection, account_id, secret, fee_cap, awaits_approval, lines }
+      reserveBatch(tables, order)
       batches.push(id)
       return Promise.resolve()
     },

@@ -1,4 +1,4 @@
-import { cancelBatch, pauseBatch } from '../../../src/payments/batch.ts'
+import { approveBatch, cancelBatch, pauseBatch } from '../../../src/payments/batch.ts'
 import { confirmFeeQuestion, proposeFeeQuestion } from '../../../src/payments/fee-question.ts'
 import { hint } from '../../../src/payments/line.ts'
 import { confirmReview, proposeReview } from '../../../src/payments/review.ts'
@@ -195,7 +195,18 @@ const advance: Make = (random) => {
 const upload: Make = (random) => {
   const amounts = Array.from({ length: random.whole(1, 6) }, () => BigInt(random.whole(1, 900)))
   const fee_cap = BigInt(random.pick([0, 5]))
-  return (site) => site.addBatch(amounts, fee_cap)
+  const awaits_approval = random.chance(0.25)
+  return (site) => site.addBatch(amounts, fee_cap, awaits_approval)
+}
+
+const approve: Make = (random) => {
+  const n = random.whole(0, 9)
+  return (site) => {
+    const batch_id = nth(site.batches, n)
+    return batch_id === undefined
+      ? Promise.resolve('nothing')
+      : inTx(site, (tx) => approveBatch(tx, batch_id, site))
+  }
 }
 
 const makers: readonly [readonly [string, Make], ...(readonly [string, Make])[]] = [
@@ -218,4 +229,5 @@ const makers: readonly [readonly [string, Make], ...(readonly [string, Make])[]]
   ['the connection', connectionStep],
   ['time passes', advance],
   ['upload', upload],
+  ['approve', approve],
 ]

@@ -29,11 +29,18 @@ export const newLineRow = (
   xmin: 0,
 })
 
-/** A batch of which nothing was claimed yet. */
+/** A batch of which nothing was claimed yet, open unless it awaits approval. */
 export const newBatchRow = (
   ordered: Pick<
     BatchRow,
-    'id' | 'connection_id' | 'account_id' | 'hold_account_id' | 'secret' | 'fee_cap' | 'lines'
+    | 'id'
+    | 'connection_id'
+    | 'account_id'
+    | 'hold_account_id'
+    | 'secret'
+    | 'fee_cap'
+    | 'awaits_approval'
+    | 'lines'
   >,
 ): BatchRow => ({
   ...ordered,
@@ -42,7 +49,7 @@ export const newBatchRow = (
   total: ordered.lines.length,
   total_amount: ordered.lines.reduce((sum, line) => sum + line.amount, 0n),
   next_seq: 1,
-  open: true,
+  open: !ordered.awaits_approval,
   cancelled_from: null,
   paused: false,
   pause_reason: null,

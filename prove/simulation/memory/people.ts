@@ -26,6 +26,7 @@ export function peopleStatements(
   | 'cancelRetries'
   | 'closeCursor'
   | 'setPaused'
+  | 'setApproved'
   | 'lockReview'
   | 'selectReviews'
   | 'upsertProposal'
@@ -69,6 +70,12 @@ function batchStatements(tables: Tables) {
       patch(tables, b, { paused, pause_reason: reason, version: b.version + 1n })
       return 1
     },
+    setApproved(id: bigint): number {
+      const b = tables.batches.get(id)
+      if (b?.awaits_approval !== true) return 0
+      patch(tables, b, { awaits_approval: false, open: true, version: b.version + 1n })
+      return 1
+    },
   }
 }
 
@@ -108,6 +115,7 @@ function cancelStatements(tables: Tables, now: () => number) {
         cancelled: b.cancelled + cancelled,
         paused: false,
         pause_reason: null,
+        awaits_approval: false,
         version: b.version + 1n,
         finished_at: ended === b.total ? now() : null,
       })

@@ -22,17 +22,21 @@ export function openPayer(tables: Tables, name: string): bigint {
 /** What a payer orders. The id is drawn before, since lines may be named after it. */
 export type OrderedBatch = Pick<BatchRow, 'id' | 'connection_id' | 'account_id' | 'secret' | 'fee_cap'> & {
   readonly lines: readonly Pick<LineRow, 'transfer_id' | 'amount' | 'party_identifier'>[]
+  readonly awaits_approval?: boolean
 }
 
 /** src/payments `reserve`: writes a batch and holds its money, fees included, in a transaction of its own. */
-export function reserveBatch(tables: Tables, { lines: ordered, ...batch }: OrderedBatch): void {
+export function reserveBatch(
+  tables: Tables,
+  { lines: ordered, awaits_approval = false, ...batch }: OrderedBatch,
+): void {
   const { openAccount, post } = openLedger(tables)
   const { id, account_id, fee_cap } = batch
   const hold_account_id = openAccount(`bulk:${id}`, 'XOF', 'ZERO')
   const lines = ordered.map(({ transfer_id, amount, party_identifier }, i) =>
     newLineRow({ batch_id: id, seq: i + 1, account_id, transfer_id, amount, party_identifier }),
   )
-  const row = newBatchRow({ ...batch, hold_account_id, lines })
+  const row = newBatchRow({ ...batch, hold_account_id, awaits_approval, lines })
   put(tables, tables.batches, id, row)
   const needed = row.total_amount + fee_cap * BigInt(row.total)
   const payer = tables.accounts.get(account_id)?.ledger_account_id ?? 0n

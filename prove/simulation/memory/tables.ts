@@ -29,6 +29,7 @@ export type BatchRow = {
   cancelled_from: number | null
   paused: boolean
   pause_reason: string | null
+  awaits_approval: boolean
   completed: number
   failed: number
   cancelled: number

@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { crashPoint } from '../../platform/crash-point.ts'
 import { fingerprintOf, type Begun, type Completion } from '../../platform/http/idempotency.ts'
+import { may } from '../../identity/index.ts'
 import { defineRoute, type HandlerInput, type Route } from '../../platform/http/route.ts'
 import { sha256 } from '../../platform/ids.ts'
 import { checkFile, type CheckedFile } from '../check-file.ts'
@@ -22,7 +23,7 @@ export const createRoute = (deps: BulkDeps): Route => {
     operation_id: 'createBulkTransfer',
     summary: 'Pay a CSV file: its money is reserved and its lines are paid one by one',
     tags: ['bulk transfers'],
-    access: 'organization',
+    access: may('bulk.create'),
     body: 'stream',
     form: {
       required: ['file'],
@@ -83,9 +84,7 @@ async function create(
     if (form.validate_only) return { status: 200, body: await gate(() => checkFile(how, maker, upload)) }
     const { payer_account, callback_url, allow_duplicate } = form
     const fields = fingerprintOf({ payer_account, callback_url, allow_duplicate })
-    const begun = await idempotency.begin(sha256(fields, upload.sha256), {
-      lease_s: ctx.config.LEASE_S,
-    })
+    const begun = await idempotency.begin(sha256(fields, upload.sha256))
     if (begun.kind === 'replay') return begun
     return await createNow(deps, how, maker, upload, { begun, gate })
   } finally {

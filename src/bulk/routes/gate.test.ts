@@ -41,3 +41,22 @@ test('under pressure one runs at a time, and everyone has his turn', async () =>
   await Promise.all(Array.from({ length: 6 }, run))
   expect([most, done]).toEqual([4, 12])
 })
+
+test('who waits too long for a turn is told to come back, and the next one has it', async () => {
+  const gate = openGate(1, { isHigh: () => false }, 30)
+  const held = Promise.withResolvers<string>()
+  const first = gate(() => held.promise)
+  let ran = false
+  const refused = gate(async () => {
+    ran = true
+  })
+  await expect(refused).rejects.toMatchObject({
+    code: 'UNAVAILABLE',
+    more: { retry_after_s: expect.any(Number) },
+  })
+  const next = openTurn(gate)
+  held.resolve('done')
+  expect([await first, await next, ran]).toEqual(['done', 'had', false])
+})
+
+const openTurn = (gate: ReturnType<typeof openGate>): Promise<string> => gate(async () => 'had')

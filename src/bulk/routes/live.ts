@@ -4,6 +4,7 @@ import type { Ctx } from '../../platform/context.ts'
 import type { Db } from '../../platform/db.ts'
 import { Refusal } from '../../platform/errors.ts'
 import type { Language } from '../../platform/http/language.ts'
+import { may } from '../../identity/index.ts'
 import { defineRoute, taken, type Route } from '../../platform/http/route.ts'
 import type { SseStream } from '../../platform/sse.ts'
 import { isFinal, type Bulk } from '../batch.ts'
@@ -27,7 +28,7 @@ const streamRoute = (deps: BulkDeps): Route =>
     operation_id: 'streamBulkTransfer',
     summary: 'Live progress as server-sent events, until the batch is final',
     tags: ['bulk transfers'],
-    access: 'organization',
+    access: may('bulk.read'),
     params: bulkParams,
     response: { 200: { description: 'event stream', content: { 'text/event-stream': 'file' } } },
     refusals: ['BULK_NOT_FOUND'],
@@ -46,7 +47,7 @@ const waitRoute = (deps: BulkDeps): Route =>
     operation_id: 'waitForBulkTransfer',
     summary: 'Answers when the batch is final, or after the time given',
     tags: ['bulk transfers'],
-    access: 'organization',
+    access: may('bulk.read'),
     params: bulkParams,
     query: z.object({ timeout: z.coerce.number().min(0).max(600).default(300).describe('seconds') }),
     response: { 200: progress },
@@ -67,7 +68,7 @@ const notifyRoute = (deps: BulkDeps): Route =>
     operation_id: 'notifyTransfer',
     summary: 'The rail’s notification about a transfer: a hint that brings a question forward',
     tags: ['notifications'],
-    access: 'organization',
+    access: may('transfers.notify'),
     lane: 'hint',
     params: z.object({ transferId: z.string().regex(/^[A-Za-z0-9@._+-]{1,128}$/) }),
     body: z.record(z.string(), z.unknown()),

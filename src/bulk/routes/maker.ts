@@ -1,4 +1,4 @@
-import type { Actor, Ctx } from '../../platform/context.ts'
+import { peopleBehind, type Actor, type Ctx } from '../../platform/context.ts'
 import { Refusal } from '../../platform/errors.ts'
 import type { Bulk } from '../batch.ts'
 import type { Maker } from '../deps.ts'
@@ -7,7 +7,8 @@ import * as q from '../sql.ts'
 /** The organisation that asks; its name stands in the trail. */
 export const makerOf = (actor: Actor): Maker => {
   if (actor.kind !== 'organization') throw new Refusal('AUTHENTICATION_REQUIRED')
-  return { organization_id: actor.organization_id, name: actor.name }
+  const { organization_id, name } = actor
+  return { organization_id, name, people: peopleBehind(actor) }
 }
 
 /** A batch of the caller's organisation; another one does not exist. */

@@ -4,6 +4,7 @@ import { historyOf } from '../../audit/index.ts'
 import { attemptsOf } from '../../payments/index.ts'
 import type { Db } from '../../platform/db.ts'
 import { Refusal } from '../../platform/errors.ts'
+import { may } from '../../identity/index.ts'
 import { defineRoute, type Route } from '../../platform/http/route.ts'
 import { lineStates, type Bulk, type LineState } from '../batch.ts'
 import { resultsCsv } from '../results.ts'
@@ -18,7 +19,7 @@ const historyRoute = defineRoute({
   operation_id: 'listBulkTransfers',
   summary: 'Batches of the organisation, newest first',
   tags: ['bulk transfers'],
-  access: 'organization',
+  access: may('bulk.read'),
   query: s.historyQuery,
   response: { 200: s.history },
   refusals: [],
@@ -44,7 +45,7 @@ const statusRoute = defineRoute({
   operation_id: 'getBulkTransferStatus',
   summary: 'State, counts and lines of a batch',
   tags: ['bulk transfers'],
-  access: 'organization',
+  access: may('bulk.read'),
   params: s.bulkParams,
   query: s.linesQuery,
   response: { 200: s.status },
@@ -62,7 +63,7 @@ const detailsRoute = defineRoute({
   operation_id: 'getBulkTransferDetails',
   summary: 'The status, and who did what when',
   tags: ['bulk transfers'],
-  access: 'organization',
+  access: may('bulk.read'),
   params: s.bulkParams,
   query: s.linesQuery,
   response: { 200: s.details },
@@ -82,7 +83,7 @@ const lineRoute = defineRoute({
   operation_id: 'getBulkTransferLine',
   summary: 'The story of one line: its attempts, their references, what the rail said',
   tags: ['bulk transfers'],
-  access: 'organization',
+  access: may('bulk.read'),
   params: s.lineParams,
   response: { 200: s.story },
   refusals: ['BULK_NOT_FOUND', 'TRANSFER_NOT_FOUND'],
@@ -101,7 +102,7 @@ const resultsRoute = defineRoute({
   operation_id: 'getBulkTransferResults',
   summary: 'Every line with its outcome, as CSV',
   tags: ['bulk transfers'],
-  access: 'organization',
+  access: may('bulk.read'),
   params: s.bulkParams,
   query: z.object({ status: z.enum(lineStates).optional() }),
   response: { 200: { description: 'CSV, UTF-8', content: { 'text/csv': 'file' } } },

@@ -19,6 +19,7 @@ export const progress = z
     uncertain: z.int().describe('lines whose outcome is not known yet; their money stays reserved'),
     paused: z.boolean(),
     pause_reason: z.string().optional(),
+    awaiting_approval: z.boolean().describe('nothing is paid until another person than its maker approves'),
     progress_percent: z.number().describe('final lines ÷ total × 100, rounded down to two decimals'),
   })
   .meta({ id: 'BulkProgress' })
@@ -50,6 +51,7 @@ export const status = progress
     payer_account: z.string(),
     callback_url: z.string().nullable(),
     parent: z.string().nullable(),
+    list_hash: z.string().describe('of the list: what is read here is what is approved'),
     created_at: time,
     completed_at: time.nullable(),
     individualTransfers: z.array(line),
@@ -81,6 +83,7 @@ export const created = z
     bulkTransferId: z.string(),
     state: z.literal('PENDING'),
     parent: z.string().optional(),
+    awaiting_approval: z.literal(true).optional().describe('another person must approve it first'),
     warnings: z.array(warning).optional(),
   })
   .meta({ id: 'BulkCreated' })
@@ -155,6 +158,7 @@ const batch = z.object({
   failed_count: z.int(),
   payer_account: z.string(),
   organization: z.string(),
+  awaiting_approval: z.boolean(),
   created_at: time,
 })
 

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { crashPoint } from '../../platform/crash-point.ts'
+import { may } from '../../identity/index.ts'
 import { defineRoute, type Route } from '../../platform/http/route.ts'
 import { cancelBulk, pauseBulk, retryBulk, type Act } from '../act.ts'
 import { createdAnswer } from '../create.ts'
@@ -32,9 +33,9 @@ const actRoute = (deps: BulkDeps, verb: keyof typeof summaries): Route =>
     operation_id: `${verb}BulkTransfer`,
     summary: summaries[verb],
     tags: ['bulk transfers'],
-    access: 'organization',
+    access: may('bulk.control'),
     params: bulkParams,
-    body: z.object({ reason }),
+    body: z.strictObject({ reason }),
     response: { 200: progress },
     refusals: ['BULK_NOT_FOUND', verb === 'cancel' ? 'BULK_NOTHING_TO_CANCEL' : 'BULK_WRONG_STATE'],
     idempotent: true,
@@ -59,10 +60,10 @@ const retryRoute = (deps: BulkDeps): Route =>
     operation_id: 'retryBulkTransfer',
     summary: 'Pay the failed lines again, as a child batch',
     tags: ['bulk transfers'],
-    access: 'organization',
+    access: may('bulk.retry'),
     lane: 'retry',
     params: bulkParams,
-    body: z.object({ transfer_ids: z.array(z.string().max(128)).min(1).max(1_000).optional(), reason }),
+    body: z.strictObject({ transfer_ids: z.array(z.string().max(128)).min(1).max(1_000).optional(), reason }),
     response: { 201: created },
     refusals: [
       'BULK_NOT_FOUND',
@@ -75,7 +76,7 @@ const retryRoute = (deps: BulkDeps): Route =>
     ],
     idempotent: true,
     handle: async ({ ctx, actor, params, body, idempotency }) => {
-      const child = await retryBulk(
+      const created_now = await retryBulk(
         ctx.db,
         makerOf(actor),
         {
@@ -87,6 +88,6 @@ const retryRoute = (deps: BulkDeps): Route =>
         idempotency,
       )
       deps.wake()
-      return createdAnswer({ bulk_id: child, warnings: [] }, params.id)
+      return createdAnswer(created_now, params.id)
     },
   })

@@ -1,3 +1,4 @@
 export { isAddress } from './message.ts'
-export { faultOfSmtpUrl, openSmtp } from './smtp.ts'
+export { faultOfSmtpUrl } from './place.ts'
+export { openSmtp } from './smtp.ts'
 export type { SmtpOptions } from './smtp.ts'

@@ -1,120 +1,102 @@
 import { assertNoTransaction } from '../../platform/db.ts'
-import type { Mail, MailAnswer, MailSender } from '../mail.ts'
-import { openDialogue, type Dialogue, type Reply } from './dialogue.ts'
+import type { MailAnswer, MailSender } from '../mail.ts'
+import { deliver, type Progress } from './deliver.ts'
 import { isAddress, messageOf } from './message.ts'
+import { placeOf } from './place.ts'
 
 export type SmtpOptions = {
   /**
-   * smtps://user:password@host:465, with TLS from the first byte (RFC 8314 prefers it to STARTTLS); smtp:// only to a
-   * relay on this machine.
+   * smtps://user:password@host:465, with TLS from the first byte (RFC 8314 prefers it); smtp://…:587?tls=required where the
+   * server offers STARTTLS alone; smtp:// only to a relay on this machine.
    */
   readonly url: string
   readonly from: { readonly address: string; readonly name: string }
+  /** For the whole conversation. */
   readonly timeout_ms: number
 }
 
-const LOOPBACK = /^(127(\.\d+){3}|\[::1\]|localhost)$/
-
-/** Why an address of a mail server cannot be used; undefined when it can. */
-export function faultOfSmtpUrl(text: string): string | undefined {
-  if (!URL.canParse(text)) return 'not an address such as smtps://user:password@host:465'
-  const { protocol, hostname, pathname } = new URL(text)
-  if (hostname === '' || !/^\/?$/.test(pathname))
-    return 'not an address such as smtps://user:password@host:465'
-  if (protocol === 'smtps:') return undefined
-  if (protocol !== 'smtp:') return 'must begin with smtps://'
-  return LOOPBACK.test(hostname) ? undefined : 'smtp:// is for this machine only; use smtps://'
-}
-
 /** Sends mail by SMTP (RFC 5321), one connection for each. Throws at once when the address cannot be used. */
-export function openSmtp({ url: text, from, timeout_ms }: SmtpOptions): MailSender {
-  const fault = faultOfSmtpUrl(text)
-  if (fault !== undefined) throw new Error(`SMTP_URL: ${fault}`)
-  const url = new URL(text)
-  const tls = url.protocol === 'smtps:'
-  const place = {
-    host: url.hostname.replace(/^\[|\]$/g, ''),
-    port: url.port === '' ? (tls ? 465 : 25) : Number(url.port),
-    tls,
-    timeout_ms,
-  }
-  const login =
-    url.username === ''
-      ? undefined
-      : `\0${decodeURIComponent(url.username)}\0${decodeURIComponent(url.password)}`
+export function openSmtp({ url, from, timeout_ms }: SmtpOptions): MailSender {
+  const place = placeOf(url)
   return {
     name: 'smtp',
     send: async (mail) => {
       assertNoTransaction('a mail')
       if (!isAddress(mail.to)) return { kind: 'refused', because: 'NOT_AN_ADDRESS' }
-      const dialogue = openDialogue(place)
+      const message = await messageOf(mail, from, new Date())
+      const progress: Progress = { step: 'the connection', is_handed_over: false }
       try {
-        return await deliver(dialogue, mail, { from, login })
-      } finally {
-        dialogue.close()
+        const reply = await deliver(
+          place,
+          { from: from.address, to: mail.to, message },
+          { timeout_ms, progress },
+        )
+        return /^250[ -]/.test(reply) ? { kind: 'accepted' } : UNREADABLE
+      } catch (error) {
+        return answerOf(readTrouble(error), progress)
       }
     },
   }
 }
 
-type Sender = { readonly from: SmtpOptions['from']; readonly login: string | undefined }
+const UNREADABLE: MailAnswer = { kind: 'unknown', because: 'no answer that can be read' }
 
-/** All that comes before the text may fail without a doubt: nothing was handed over. */
-async function deliver(dialogue: Dialogue, mail: Mail, sender: Sender): Promise<MailAnswer> {
-  let is_handed_over = false
-  try {
-    const early = await prepare(dialogue, mail.to, sender)
-    if (early !== undefined) return early
-    is_handed_over = true
-    // base64 and encoded words: no line of it begins with a dot.
-    const reply = await dialogue.say(`${messageOf(mail, sender.from, new Date())}.`)
-    if (reply.code === 250) return { kind: 'accepted' }
+/** What nodemailer tells of an error: a word, the command that was answered, the reply's code. */
+type Trouble = {
+  readonly code: string | undefined
+  readonly command: string | undefined
+  readonly reply: number | undefined
+}
+
+function readTrouble(error: unknown): Trouble {
+  const told = error instanceof Error ? (error as Error & Readonly<Record<string, unknown>>) : undefined
+  const word = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
+  const reply = told?.['responseCode']
+  return {
+    code: word(told?.['originalCode']) ?? word(told?.['code']),
+    command: word(told?.['command']),
+    reply: typeof reply === 'number' ? reply : undefined,
+  }
+}
+
+/** All that comes before the text may fail without a doubt: nothing was handed over. After it only its own reply is definite. */
+function answerOf({ code, command, reply }: Trouble, progress: Progress): MailAnswer {
+  if (progress.is_handed_over) {
+    if (code !== 'EMESSAGE' || command !== 'DATA')
+      return { kind: 'unknown', because: 'no answer to the text' }
     if (isLater(reply)) return unsent(reply, 'the text', false)
-    return isNever(reply)
-      ? { kind: 'refused', because: String(reply.code) }
-      : { kind: 'unknown', because: 'no answer that can be read' }
-  } catch (error) {
-    // Time-out, reset, nobody there, a certificate that is not trusted: what it means depends only on how far we were.
-    return is_handed_over
-      ? { kind: 'unknown', because: 'no answer to the text' }
-      : { kind: 'unsent', because: `no connection to the mail server${codeOf(error)}`, about_us: false }
+    return isNever(reply) ? { kind: 'refused', because: String(reply) } : UNREADABLE
+  }
+  if (reply === undefined)
+    return {
+      kind: 'unsent',
+      because: `no connection to the mail server${code === undefined ? '' : ` (${code})`}`,
+      about_us: false,
+    }
+  switch (command) {
+    case 'RCPT TO':
+      return isNever(reply)
+        ? { kind: 'refused', because: String(reply) }
+        : unsent(reply, 'the recipient', false)
+    case 'EHLO':
+    case 'HELO':
+      return unsent(reply, 'EHLO', true)
+    case 'CONN':
+      return unsent(reply, progress.step, false)
+    case 'MAIL FROM':
+      return unsent(reply, 'the sender', !isLater(reply))
+    case 'STARTTLS':
+      return unsent(reply, 'STARTTLS', !isLater(reply))
+    default:
+      return unsent(reply, progress.step === 'the mail' ? 'DATA' : progress.step, !isLater(reply))
   }
 }
 
-/** From the greeting to the server's leave to send the text; an answer when it does not come so far. */
-async function prepare(
-  dialogue: Dialogue,
-  to: string,
-  { from, login }: Sender,
-): Promise<MailAnswer | undefined> {
-  const greeting = await dialogue.greeting
-  if (greeting.code !== 220) return unsent(greeting, 'the greeting', false)
-  const hello = await dialogue.say('EHLO [127.0.0.1]')
-  if (hello.code !== 250) return unsent(hello, 'EHLO', true)
-  if (login !== undefined) {
-    const said = await dialogue.say(`AUTH PLAIN ${Buffer.from(login).toString('base64')}`)
-    if (said.code !== 235) return unsent(said, 'the credentials', !isLater(said))
-  }
-  const mail = await dialogue.say(`MAIL FROM:<${from.address}>`)
-  if (mail.code !== 250) return unsent(mail, 'the sender', !isLater(mail))
-  const recipient = await dialogue.say(`RCPT TO:<${to}>`)
-  if (recipient.code !== 250 && recipient.code !== 251)
-    return isNever(recipient)
-      ? { kind: 'refused', because: String(recipient.code) }
-      : unsent(recipient, 'the recipient', false)
-  const data = await dialogue.say('DATA')
-  return data.code === 354 ? undefined : unsent(data, 'DATA', !isLater(data))
-}
+const isLater = (reply: number | undefined): boolean => reply !== undefined && reply >= 400 && reply <= 499
+const isNever = (reply: number | undefined): boolean => reply !== undefined && reply >= 500 && reply <= 599
 
-/** ` (ECONNREFUSED)`, ` (DEPTH_ZERO_SELF_SIGNED_CERT)`: what helps an operator, and no sentence. */
-const codeOf = (error: unknown): string =>
-  error instanceof Error && 'code' in error && typeof error.code === 'string' ? ` (${error.code})` : ''
-
-const isLater = ({ code }: Reply): boolean => code >= 400 && code <= 499
-const isNever = ({ code }: Reply): boolean => code >= 500 && code <= 599
-
-const unsent = ({ code }: Reply, step: string, about_us: boolean): MailAnswer => ({
+const unsent = (reply: number | undefined, step: string, about_us: boolean): MailAnswer => ({
   kind: 'unsent',
-  because: `${code} to ${step}`,
+  because: `${reply} to ${step}`,
   about_us,
 })

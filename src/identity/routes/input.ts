@@ -4,6 +4,8 @@ import type { Actor, Ctx } from '../../platform/context.ts'
 import { Refusal } from '../../platform/errors.ts'
 import { callerAddress } from '../../platform/http/caller-address.ts'
 import type { Identifier, Identity } from '../identity.ts'
+import type { LoginTried } from '../login.ts'
+import { anyPasswordSchema } from '../password/choose.ts'
 import type { SignedIn } from '../register.ts'
 import type { Tokens } from '../session.ts'
 import type { Device } from '../sql/sessions.ts'
@@ -33,6 +35,30 @@ export function identifierOf({ phone_number, email: mail }: Written): Identifier
   throw new Error('the schema lets exactly one of phone_number and email through')
 }
 
+/** What somebody signs in with. */
+export const loginBody = z
+  .strictObject({
+    phone_number: phone.optional(),
+    email: email.optional(),
+    password: anyPasswordSchema,
+    otp: otp.optional(),
+  })
+  .refine(saysWho)
+
+export const loginRefusals = [
+  'PHONE_INVALID',
+  'CREDENTIALS_INVALID',
+  'OTP_REQUIRED',
+  'SECOND_FACTOR_INVALID',
+] as const
+
+export const loginOf = (ctx: Ctx, body: z.output<typeof loginBody>, request: FastifyRequest): LoginTried => ({
+  account: identifierOf(body),
+  password: body.password,
+  otp: body.otp,
+  device: deviceOf(ctx, request),
+})
+
 export const deviceOf = ({ config }: Ctx, request: FastifyRequest): Device => ({
   address: callerAddress(request, config.TRUSTED_PROXIES),
   user_agent: request.headers['user-agent'],
@@ -41,6 +67,15 @@ export const deviceOf = ({ config }: Ctx, request: FastifyRequest): Device => ({
 export function signedIn(actor: Actor): Extract<Actor, { kind: 'person' }> {
   if (actor.kind !== 'person') throw new Refusal('AUTHENTICATION_REQUIRED')
   return actor
+}
+
+/** A member who acts for his organisation in person. */
+export function actingMember(
+  actor: Actor,
+): Extract<Actor, { kind: 'organization' }> & { readonly person_id: bigint } {
+  if (actor.kind !== 'organization' || actor.person_id === undefined)
+    throw new Refusal('AUTHENTICATION_REQUIRED')
+  return { ...actor, person_id: actor.person_id }
 }
 
 type TokensView = Tokens & { readonly expires_in: number }

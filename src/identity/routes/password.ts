@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { defineRoute, type Route } from '../../platform/http/route.ts'
 import { changePassword, confirmReset, requestReset } from '../change-password.ts'
 import type { Identity } from '../identity.ts'
+import { may } from '../matrix.ts'
 import { anyPasswordSchema, newPasswordSchema } from '../password/choose.ts'
 import { deviceOf, email, identifierOf, phone, saysWho, sixDigits, signedIn } from './input.ts'
 
@@ -15,7 +16,7 @@ const changeRoute = (identity: Identity): Route =>
     operation_id: 'changePassword',
     summary: 'Change the password; all other sessions end',
     tags: ['people'],
-    access: 'person',
+    access: may('password.change'),
     lane: 'sign_in',
     body: z.strictObject({
       current_password: anyPasswordSchema,
@@ -39,7 +40,7 @@ const requestRoute = (identity: Identity): Route =>
     operation_id: 'requestPasswordReset',
     summary: 'Ask for a code to set a new password; the answer is the same whether the account exists or not',
     tags: ['sign-in'],
-    access: 'open',
+    access: may('auth.sign_in'),
     lane: 'sign_in',
     body: z.strictObject(who).refine(saysWho),
     response: { 202: z.object({ status: z.literal('accepted') }) },
@@ -58,7 +59,7 @@ const confirmRoute = (identity: Identity): Route =>
     operation_id: 'confirmPasswordReset',
     summary: 'Set a new password by the code that was sent; all sessions end',
     tags: ['sign-in'],
-    access: 'open',
+    access: may('auth.sign_in'),
     lane: 'sign_in',
     body: z.strictObject({ ...who, reset_code: sixDigits, new_password: newPasswordSchema }).refine(saysWho),
     response: { 200: done },

@@ -2,67 +2,21 @@ import { z } from 'zod'
 import { Refusal } from '../../platform/errors.ts'
 import { defineRoute, type Route } from '../../platform/http/route.ts'
 import type { Identity } from '../identity.ts'
-import { changeProfile } from '../profile.ts'
-import { readPerson } from '../register.ts'
+import { may } from '../matrix.ts'
 import { endSession, logout } from '../session.ts'
 import { listSessions } from '../sql/sessions.ts'
 import { resendVerification, verifyPhone } from '../verify-phone.ts'
 import { personSchema, personView, sessionSchema, sessionView } from '../view.ts'
-import { email, language, line, sixDigits, signedIn } from './input.ts'
+import { sixDigits, signedIn } from './input.ts'
 
-const common = { tags: ['people'], access: 'person' } as const
+const common = { tags: ['people'] } as const
 const done = z.object({ status: z.literal('done') })
 const doneAnswer = { status: 200, body: { status: 'done' } } as const
-
-const profileRoutes: readonly Route[] = [
-  defineRoute({
-    ...common,
-    method: 'GET',
-    path: '/api/auth/profile',
-    operation_id: 'getProfile',
-    summary: 'Who is signed in',
-    response: { 200: personSchema },
-    refusals: [],
-    handle: async ({ ctx, actor }) => {
-      const { person_id } = signedIn(actor)
-      return { status: 200, body: personView(await ctx.db.tx((tx) => readPerson(tx, person_id))) }
-    },
-  }),
-  defineRoute({
-    ...common,
-    method: 'PATCH',
-    path: '/api/auth/profile',
-    operation_id: 'changeProfile',
-    summary: 'Change what is given; null empties a field that may be empty',
-    body: z.strictObject({
-      first_name: line(100).optional(),
-      last_name: line(100).optional(),
-      email: email.nullable().optional(),
-      preferred_language: language.optional(),
-      date_of_birth: z.iso.date().nullable().optional(),
-      address_street: line(200).nullable().optional(),
-      address_city: line(100).nullable().optional(),
-      address_region: line(100).nullable().optional(),
-      address_postal_code: line(20).nullable().optional(),
-      address_country: z
-        .string()
-        .regex(/^[A-Z]{2}$/)
-        .nullable()
-        .optional()
-        .describe('ISO 3166-1, two letters'),
-    }),
-    response: { 200: personSchema },
-    refusals: ['EMAIL_TAKEN', 'DATE_OF_BIRTH_INVALID'],
-    handle: async ({ ctx, actor, body }) => {
-      const { person_id } = signedIn(actor)
-      return { status: 200, body: personView(await changeProfile(ctx.db, person_id, body)) }
-    },
-  }),
-]
 
 const phoneRoutes = (identity: Identity): readonly Route[] => [
   defineRoute({
     ...common,
+    access: may('phone.verify'),
     method: 'POST',
     path: '/api/auth/verify-phone',
     operation_id: 'verifyPhone',
@@ -78,6 +32,7 @@ const phoneRoutes = (identity: Identity): readonly Route[] => [
   }),
   defineRoute({
     ...common,
+    access: may('phone.verify'),
     method: 'POST',
     path: '/api/auth/resend-verification',
     operation_id: 'resendVerification',
@@ -95,6 +50,7 @@ const phoneRoutes = (identity: Identity): readonly Route[] => [
 const sessionRoutes: readonly Route[] = [
   defineRoute({
     ...common,
+    access: may('session.manage'),
     method: 'POST',
     path: '/api/auth/logout',
     operation_id: 'logout',
@@ -114,6 +70,7 @@ const sessionRoutes: readonly Route[] = [
   }),
   defineRoute({
     ...common,
+    access: may('session.manage'),
     method: 'GET',
     path: '/api/auth/sessions',
     operation_id: 'listSessions',
@@ -128,6 +85,7 @@ const sessionRoutes: readonly Route[] = [
   }),
   defineRoute({
     ...common,
+    access: may('session.manage'),
     method: 'DELETE',
     path: '/api/auth/sessions/:session_id',
     operation_id: 'revokeSession',
@@ -146,7 +104,6 @@ const sessionRoutes: readonly Route[] = [
 
 /** What somebody who is signed in does with his own account. */
 export const personRoutes = (identity: Identity): readonly Route[] => [
-  ...profileRoutes,
   ...phoneRoutes(identity),
   ...sessionRoutes,
 ]

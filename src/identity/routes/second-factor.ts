@@ -1,11 +1,29 @@
 import { z } from 'zod'
 import { defineRoute, type Route } from '../../platform/http/route.ts'
 import type { Identity } from '../identity.ts'
+import { may } from '../matrix.ts'
 import { anyPasswordSchema } from '../password/choose.ts'
 import { confirmSecondFactor, removeSecondFactor, setUpSecondFactor } from '../second-factor.ts'
+import { stepUp } from '../step-up.ts'
 import { deviceOf, otp, signedIn, sixDigits } from './input.ts'
 
-const common = { tags: ['people'], access: 'person', method: 'POST' } as const
+const common = { tags: ['people'], access: may('second_factor.manage'), method: 'POST' } as const
+
+const stepUpRoute = (identity: Identity): Route =>
+  defineRoute({
+    ...common,
+    path: '/api/auth/step-up',
+    operation_id: 'stepUp',
+    summary: 'Show the second factor again: for five minutes it counts for what is sensitive',
+    body: z.strictObject({ otp }),
+    response: { 200: z.object({ status: z.literal('done'), expires_in: z.int().describe('seconds') }) },
+    refusals: ['SECOND_FACTOR_REQUIRED', 'SECOND_FACTOR_INVALID'],
+    handle: async ({ ctx, actor, body }) => {
+      const { person_id, session_id } = signedIn(actor)
+      await stepUp(ctx.db, identity, { person_id, session_id, otp: body.otp })
+      return { status: 200, body: { status: 'done', expires_in: identity.limits.step_up_s } }
+    },
+  })
 
 /** The second factor of who is signed in: an app's codes, and codes on paper for when it is lost. */
 export const secondFactorRoutes = (identity: Identity): readonly Route[] => [
@@ -34,10 +52,12 @@ export const secondFactorRoutes = (identity: Identity): readonly Route[] => [
     response: { 200: z.object({ recovery_codes: z.array(z.string()) }) },
     refusals: ['SECOND_FACTOR_INVALID'],
     handle: async ({ ctx, actor, body }) => {
-      const by = { person_id: signedIn(actor).person_id, otp: body.otp }
+      const { person_id, session_id } = signedIn(actor)
+      const by = { person_id, session_id, otp: body.otp }
       return { status: 200, body: { recovery_codes: await confirmSecondFactor(ctx.db, identity, by) } }
     },
   }),
+  stepUpRoute(identity),
   defineRoute({
     ...common,
     path: '/api/auth/second-factor/remove',

@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import { defineRoute, type Route } from '../../platform/http/route.ts'
 import type { Identity } from '../identity.ts'
+import { may } from '../matrix.ts'
 import { login } from '../login.ts'
-import { anyPasswordSchema, newPasswordSchema } from '../password/choose.ts'
+import { newPasswordSchema } from '../password/choose.ts'
 import { openRoles } from '../person.ts'
 import { register } from '../register.ts'
 import { refreshSession } from '../session.ts'
@@ -11,18 +12,18 @@ import { personSchema, tokensShape } from '../view.ts'
 import {
   deviceOf,
   email,
-  identifierOf,
   language,
   line,
-  otp,
+  loginBody,
+  loginOf,
+  loginRefusals,
   phone,
-  saysWho,
   signedInView,
   tokensView,
 } from './input.ts'
 
 const signedInSchema = z.object({ user: personSchema, ...tokensShape })
-const common = { tags: ['sign-in'], access: 'open' } as const
+const common = { tags: ['sign-in'], access: may('auth.sign_in') } as const
 
 const registerRoute = (identity: Identity): Route =>
   defineRoute({
@@ -67,23 +68,11 @@ const loginRoute = (identity: Identity): Route =>
     operation_id: 'login',
     summary: 'Sign in by phone_number or email (one of them) and password',
     lane: 'sign_in',
-    body: z
-      .strictObject({
-        phone_number: phone.optional(),
-        email: email.optional(),
-        password: anyPasswordSchema,
-        otp: otp.optional(),
-      })
-      .refine(saysWho),
+    body: loginBody,
     response: { 200: signedInSchema },
-    refusals: ['PHONE_INVALID', 'CREDENTIALS_INVALID', 'SECOND_FACTOR_REQUIRED', 'SECOND_FACTOR_INVALID'],
+    refusals: loginRefusals,
     handle: async ({ ctx, body, request }) => {
-      const tried = {
-        account: identifierOf(body),
-        password: body.password,
-        otp: body.otp,
-        device: deviceOf(ctx, request),
-      }
+      const tried = loginOf(ctx, body, request)
       return { status: 200, body: signedInView(identity, await login(ctx.db, identity, tried)) }
     },
   })
@@ -117,6 +106,7 @@ const jwk = z.object({
 const jwksRoute = (path: string): Route =>
   defineRoute({
     ...common,
+    access: may('auth.keys'),
     method: 'GET',
     path,
     summary: 'The public keys of access tokens (RFC 7517)',

@@ -6,17 +6,21 @@ export type KeyRow = {
   readonly sealed_private_key: Buffer
 }
 
-/** The newest key that may sign and that this secret sealed. */
-export const findSigningKey = (db: Reader, sealed_under: Buffer): Promise<KeyRow | undefined> =>
+/** The newest key that may sign and that one of these secrets sealed. */
+export const findSigningKey = (db: Reader, sealed_under: readonly Buffer[]): Promise<KeyRow | undefined> =>
   db.maybeOne(sql`
     select kid, public_key, sealed_private_key from identity_signing_keys
-    where sealed_under = ${sealed_under} and sign_until > cauri_now()
+    where sealed_under = any (${sealed_under}::bytea[]) and sign_until > cauri_now()
     order by created_at desc, kid limit 1`)
 
-/** The public half of a key that still verifies. */
-export const findVerifyingKey = (db: Reader, kid: string): Promise<{ public_key: Buffer } | undefined> =>
+/** The public half of a key that still verifies, and the time at which it does. */
+export const findVerifyingKey = (
+  db: Reader,
+  kid: string,
+): Promise<{ public_key: Buffer; now: Date } | undefined> =>
   db.maybeOne(sql`
-    select public_key from identity_signing_keys where kid = ${kid} and verify_until > cauri_now()`)
+    select public_key, cauri_now() as now from identity_signing_keys
+    where kid = ${kid} and verify_until > cauri_now()`)
 
 export const listVerifyingKeys = (db: Reader): Promise<Pick<KeyRow, 'kid' | 'public_key'>[]> =>
   db.many(sql`
@@ -36,6 +40,24 @@ export const insertKey = (
     values (${key.kid}, ${key.public_key}, ${key.sealed_private_key}, ${key.sealed_under},
       cauri_now() + ${key.signs_s} * interval '1 second',
       cauri_now() + ${key.signs_s + key.verifies_s} * interval '1 second')`)
+
+/** Every key that another secret has sealed, locked. */
+export const listSealedElse = (
+  tx: Tx,
+  sealed_under: Buffer,
+): Promise<(Omit<KeyRow, 'public_key'> & { readonly sealed_under: Buffer })[]> =>
+  tx.many(sql`
+    select kid, sealed_private_key, sealed_under from identity_signing_keys
+    where sealed_under <> ${sealed_under} order by kid for update`)
+
+export const resealKey = (
+  tx: Tx,
+  kid: string,
+  to: { readonly sealed_private_key: Buffer; readonly sealed_under: Buffer },
+): Promise<number> =>
+  tx.run(sql`
+    update identity_signing_keys
+    set sealed_private_key = ${to.sealed_private_key}, sealed_under = ${to.sealed_under} where kid = ${kid}`)
 
 /** They sign nothing more; what they signed is valid for `verifies_s` longer at most. */
 export const retireKeys = (tx: Tx, verifies_s: number): Promise<number> =>

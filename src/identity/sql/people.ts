@@ -1,6 +1,6 @@
 import { refuseOn, sql, type Reader, type Tx } from '../../platform/db.ts'
 import { Refusal } from '../../platform/errors.ts'
-import type { KycStatus, Person, PersonRole, Profile } from '../person.ts'
+import type { Person, PersonRole, Profile } from '../person.ts'
 
 /** A constant list of columns cannot be a value of the template: each statement that answers a person reads this view. */
 export const findPerson = (db: Reader, id: bigint): Promise<Person | undefined> =>
@@ -8,6 +8,9 @@ export const findPerson = (db: Reader, id: bigint): Promise<Person | undefined> 
 
 export const findPersonByPhone = (db: Reader, phone_number: string): Promise<Person | undefined> =>
   db.maybeOne(sql`select * from identity_people_read where phone_number = ${phone_number}`)
+
+export const findPersonByEmail = (db: Reader, email: string): Promise<Person | undefined> =>
+  db.maybeOne(sql`select * from identity_people_read where lower(email) = lower(${email})`)
 
 /** A person with the hash of the password, by phone (E.164) or e-mail, whatever its case. */
 export type Account = { readonly person: Person; readonly phc: string }
@@ -50,7 +53,7 @@ export type NewPerson = {
 }
 
 /** Refuses PHONE_TAKEN and EMAIL_TAKEN. */
-export async function insertPerson(tx: Tx, person: NewPerson, phc: string): Promise<bigint> {
+export async function insertPerson(tx: Tx, person: NewPerson, phc: string | undefined): Promise<bigint> {
   const { id } = await tx
     .one<{ id: bigint }>(
       sql`
@@ -61,7 +64,8 @@ export async function insertPerson(tx: Tx, person: NewPerson, phc: string): Prom
     )
     .catch(refuseOn('identity_people_phone', () => new Refusal('PHONE_TAKEN')))
     .catch(refuseOn('identity_people_email', () => new Refusal('EMAIL_TAKEN')))
-  await tx.run(sql`insert into identity_passwords (person_id, phc) values (${id}, ${phc})`)
+  if (phc !== undefined)
+    await tx.run(sql`insert into identity_passwords (person_id, phc) values (${id}, ${phc})`)
   return id
 }
 
@@ -90,12 +94,11 @@ export const setPhoneVerified = (tx: Tx, id: bigint): Promise<number> =>
     update identity_people set phone_verified_at = cauri_now(), updated_at = cauri_now()
     where id = ${id} and phone_verified_at is null`)
 
-export const setKycStatus = (tx: Tx, id: bigint, status: KycStatus): Promise<number> =>
-  tx.run(sql`
-    update identity_people set kyc_status = ${status}, updated_at = cauri_now() where id = ${id}`)
-
+/** Also the first one of somebody whom an administrator made. */
 export const setPassword = (tx: Tx, id: bigint, phc: string): Promise<number> =>
-  tx.run(sql`update identity_passwords set phc = ${phc}, changed_at = cauri_now() where person_id = ${id}`)
+  tx.run(sql`
+    insert into identity_passwords (person_id, phc) values (${id}, ${phc})
+    on conflict (person_id) do update set phc = excluded.phc, changed_at = cauri_now()`)
 
 /**
  * Whether the hash that a password was verified against is still the person's, locked: it was changed before this

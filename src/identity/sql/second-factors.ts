@@ -44,3 +44,17 @@ export const useRecoveryCode = async (tx: Tx, person_id: bigint, hash: Buffer): 
 
 export const deleteFactor = async (tx: Tx, person_id: bigint): Promise<boolean> =>
   (await tx.run(sql`delete from identity_second_factors where person_id = ${person_id}`)) === 1
+
+/** Page by page, locked: none is set up anew meanwhile. */
+export const lockFactorsAfter = (
+  tx: Tx,
+  after: bigint,
+  limit: number,
+): Promise<{ person_id: bigint; sealed_secret: Buffer }[]> =>
+  tx.many(sql`
+    select person_id, sealed_secret from identity_second_factors
+    where person_id > ${after} order by person_id limit ${limit} for update`)
+
+export const resealFactor = (tx: Tx, person_id: bigint, sealed_secret: Buffer): Promise<number> =>
+  tx.run(sql`
+    update identity_second_factors set sealed_secret = ${sealed_secret} where person_id = ${person_id}`)

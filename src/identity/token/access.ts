@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import type { Reader, Tx } from '../../platform/db.ts'
 import type { Identity } from '../identity.ts'
-import { signJws, verifyJws } from './jws.ts'
-import { signingKey, verifyingKey } from './keys.ts'
+import { sign, verify } from './jws.ts'
+import { signingKey, verifyingKeys } from './keys.ts'
 
 /** Who the tokens are for: this API, and nobody else. */
 export const AUDIENCE = 'urn:cauri:api'
@@ -19,7 +19,7 @@ const claimsSchema = z.strictObject({
   exp: z.int(),
 })
 
-/** Whose token it is and of which sign-in; `exp` is judged with the session, by the same clock. */
+/** Whose token it is and of which sign-in; its times are judged once more with the session, by the same clock. */
 export type AccessClaims = {
   readonly person_id: bigint
   readonly session_id: string
@@ -34,7 +34,7 @@ export async function issueAccess(
   who: { readonly person_id: bigint; readonly session_id: string },
 ): Promise<string> {
   const iat = Math.floor((await tx.now()).getTime() / 1_000)
-  return signJws(await signingKey(tx, identity), {
+  return sign(await signingKey(tx, identity), {
     iss: identity.issuer,
     aud: AUDIENCE,
     sub: String(who.person_id),
@@ -51,8 +51,9 @@ export async function readAccess(
   identity: Identity,
   token: string,
 ): Promise<AccessClaims | undefined> {
-  const { success, data } = claimsSchema.safeParse(await verifyJws(token, (kid) => verifyingKey(db, kid)))
-  if (!success || data.iss !== identity.issuer) return undefined
+  const expected = { issuer: identity.issuer, audience: AUDIENCE }
+  const { success, data } = claimsSchema.safeParse(await verify(token, expected, verifyingKeys(db)))
+  if (!success) return undefined
   if (data.exp - data.iat !== identity.limits.access_s) return undefined
   return {
     person_id: BigInt(data.sub),

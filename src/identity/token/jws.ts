@@ -1,61 +1,12 @@
-import { createHash, createPublicKey, sign, verify, type KeyObject } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
+import { calculateJwkThumbprint, errors, jwtVerify, SignJWT } from 'jose'
 
 /**
- * Compact JWS (RFC 7515 §7.1) with exactly one algorithm, EdDSA over Ed25519 (RFC 8037), and exactly one type, `at+jwt`
- * (RFC 9068). The header is read for its `kid` alone and must then be, byte for byte, the one that we write ourselves:
- * no other member (`jku`, `x5u`, `jwk`, `crit` …), spelling or order passes. docs/decisions/0019 says why it is ours.
+ * Access tokens are JWTs (RFC 9068) with exactly one algorithm, EdDSA over Ed25519 (RFC 8037), and exactly one type. `jose`
+ * signs and verifies; in front of it stands what it leaves open: the one spelling that we write ourselves, and nothing
+ * else. docs/decisions/0021 says why both.
  */
 export type SigningKey = { readonly kid: string; readonly private_key: KeyObject }
-
-const MOST_CHARACTERS = 2_048
-const SIGNATURE_BYTES = 64
-const KID = /^[A-Za-z0-9_-]{43}$/
-
-const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
-const headerOf = (kid: string): string => encode({ alg: 'EdDSA', typ: 'at+jwt', kid })
-
-export function signJws({ kid, private_key }: SigningKey, claims: object): string {
-  const input = `${headerOf(kid)}.${encode(claims)}`
-  return `${input}.${sign(null, Buffer.from(input), private_key).toString('base64url')}`
-}
-
-/** Where the key of that name is: our own store, and nothing else. */
-export type KeyOf = (kid: string) => Promise<KeyObject | undefined>
-
-/**
- * The claims of a token that one of our keys signed, or undefined for anything else. Says nothing yet of what they claim:
- * issuer, audience and times are the caller's to judge.
- */
-export async function verifyJws(token: string, keyOf: KeyOf): Promise<unknown> {
-  if (token.length > MOST_CHARACTERS) return undefined
-  const [header = '', payload = '', signature = '', ...more] = token.split('.')
-  if (more.length > 0) return undefined
-  const kid = memberOf(json(decode(header)), 'kid')
-  if (typeof kid !== 'string' || !KID.test(kid) || header !== headerOf(kid)) return undefined
-  const claims = decode(payload)
-  const signed = decode(signature)
-  if (claims === undefined || signed?.length !== SIGNATURE_BYTES) return undefined
-  const key = await keyOf(kid)
-  if (key?.asymmetricKeyType !== 'ed25519') return undefined
-  return verify(null, Buffer.from(`${header}.${payload}`), key, signed) ? json(claims) : undefined
-}
-
-/** Base64url without padding and in its one canonical spelling: the decoder itself skips what it does not know. */
-function decode(text: string): Buffer | undefined {
-  const bytes = Buffer.from(text, 'base64url')
-  return bytes.length > 0 && bytes.toString('base64url') === text ? bytes : undefined
-}
-
-function json(bytes: Buffer | undefined): unknown {
-  try {
-    return bytes === undefined ? undefined : (JSON.parse(bytes.toString('utf8')) as unknown)
-  } catch {
-    return undefined // not JSON: not a token of ours
-  }
-}
-
-const memberOf = (value: unknown, name: string): unknown =>
-  typeof value === 'object' && value !== null ? (Reflect.get(value, name) as unknown) : undefined
 
 /** A public key as a JWK (RFC 8037 §2). */
 export type Jwk = {
@@ -67,20 +18,66 @@ export type Jwk = {
   readonly use: 'sig'
 }
 
+const ALG = 'EdDSA'
+const TYP = 'at+jwt'
+/** The protected header, byte for byte as `sign` writes it: no other member (`jku`, `x5u`, `jwk`, `zip` …), order or spelling. */
+const HEADER = /^\{"alg":"EdDSA","typ":"at\+jwt","kid":"([A-Za-z0-9_-]{43})"\}$/
+const MOST_CHARACTERS = 2_048
+const OPENING_BRACE = 0x7b
+
+export const sign = (
+  { kid, private_key }: SigningKey,
+  claims: Readonly<Record<string, unknown>>,
+): Promise<string> => new SignJWT(claims).setProtectedHeader({ alg: ALG, typ: TYP, kid }).sign(private_key)
+
+/** Where the key of that name is, and the time that counts: our own store and its clock, nothing else. */
+export type KeyOf = (kid: string) => Promise<{ readonly jwk: Jwk; readonly now: Date } | undefined>
+
+/**
+ * The claims of a token that one of our keys signed for this audience and that is not over, or undefined for anything else.
+ * No key is looked for before the token has its one form.
+ */
+export async function verify(
+  token: string,
+  expected: { readonly issuer: string; readonly audience: string },
+  keyOf: KeyOf,
+): Promise<unknown> {
+  const kid = kidOf(token)
+  const found = kid === undefined ? undefined : await keyOf(kid)
+  if (found === undefined) return undefined
+  const options = { ...expected, algorithms: [ALG], typ: TYP, currentDate: found.now }
+  try {
+    return (await jwtVerify(token, found.jwk, options)).payload
+  } catch (error) {
+    if (error instanceof errors.JOSEError) return undefined // not a token of ours, or no longer
+    throw error
+  }
+}
+
+/** The key that a token names, if it has three parts in canonical base64url, our own header, and JSON from its first byte. */
+function kidOf(token: string): string | undefined {
+  if (token.length > MOST_CHARACTERS) return undefined
+  const [header, payload, signature, ...more] = token.split('.').map(decode)
+  if (signature === undefined || more.length > 0) return undefined
+  // `jose` would skip a byte order mark.
+  return payload?.[0] === OPENING_BRACE ? HEADER.exec(header?.toString('latin1') ?? '')?.[1] : undefined
+}
+
+/** Base64url without padding, in its one canonical spelling: decoders skip loose bits, and some what they do not know. */
+function decode(text: string): Buffer | undefined {
+  const bytes = Buffer.from(text, 'base64url')
+  return bytes.toString('base64url') === text ? bytes : undefined
+}
+
 export const jwkOf = (kid: string, raw: Buffer): Jwk => ({
   kty: 'OKP',
   crv: 'Ed25519',
   x: raw.toString('base64url'),
   kid,
-  alg: 'EdDSA',
+  alg: ALG,
   use: 'sig',
 })
 
-export const publicKeyFrom = (raw: Buffer): KeyObject =>
-  createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: raw.toString('base64url') }, format: 'jwk' })
-
-/** The name of a key is its thumbprint (RFC 7638 §3): the members in alphabetical order, without spaces. */
-export const kidOf = (raw: Buffer): string =>
-  createHash('sha256')
-    .update(JSON.stringify({ crv: 'Ed25519', kty: 'OKP', x: raw.toString('base64url') }))
-    .digest('base64url')
+/** The name of a key is its thumbprint (RFC 7638). */
+export const thumbprintOf = (raw: Buffer): Promise<string> =>
+  calculateJwkThumbprint({ kty: 'OKP', crv: 'Ed25519', x: raw.toString('base64url') })

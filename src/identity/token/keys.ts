@@ -1,11 +1,11 @@
-import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { createPrivateKey, generateKeyPairSync } from 'node:crypto'
 import { record } from '../../audit/index.ts'
 import type { Reader, Tx } from '../../platform/db.ts'
 import { sha256 } from '../../platform/ids.ts'
-import type { Identity } from '../identity.ts'
+import type { Identity, SealingKeys } from '../identity.ts'
 import * as q from '../sql/keys.ts'
-import { jwkOf, kidOf, publicKeyFrom, type Jwk, type SigningKey } from './jws.ts'
-import { seal, unseal } from './seal.ts'
+import { jwkOf, thumbprintOf, type Jwk, type KeyOf, type SigningKey } from './jws.ts'
+import { seal, unsealWith } from './seal.ts'
 
 /** Longer than any access token lives: a retired key verifies until nothing that it signed is left. */
 const VERIFIES_LONGER_S = 3_600
@@ -15,11 +15,11 @@ const markOf = (sealing_key: Buffer): Buffer => sha256('mark', sealing_key).suba
 
 /** The key that signs now; made when there is none, or when none is left that this secret can unseal. */
 export async function signingKey(tx: Tx, identity: Identity): Promise<SigningKey> {
-  const mark = markOf(identity.sealing_key)
-  const found = await q.findSigningKey(tx, mark)
+  const marks = identity.sealing_keys.map(markOf)
+  const found = await q.findSigningKey(tx, marks)
   if (found !== undefined) return unsealed(found, identity)
   await q.lockKeys(tx)
-  const made = await q.findSigningKey(tx, mark)
+  const made = await q.findSigningKey(tx, marks)
   return made === undefined ? makeKey(tx, identity) : unsealed(made, identity)
 }
 
@@ -32,10 +32,10 @@ export async function rotateSigningKey(tx: Tx, actor: string, identity: Identity
   return kid
 }
 
-async function makeKey(tx: Tx, { sealing_key, limits }: Identity): Promise<SigningKey> {
+async function makeKey(tx: Tx, { sealing_keys: [sealing_key], limits }: Identity): Promise<SigningKey> {
   const { publicKey, privateKey } = generateKeyPairSync('ed25519')
   const public_key = Buffer.from(publicKey.export({ format: 'jwk' }).x ?? '', 'base64url')
-  const kid = kidOf(public_key)
+  const kid = await thumbprintOf(public_key)
   const secret = privateKey.export({ format: 'der', type: 'pkcs8' })
   await q.insertKey(tx, {
     kid,
@@ -48,16 +48,43 @@ async function makeKey(tx: Tx, { sealing_key, limits }: Identity): Promise<Signi
   return { kid, private_key: privateKey }
 }
 
-function unsealed({ kid, sealed_private_key }: q.KeyRow, { sealing_key }: Identity): SigningKey {
-  const key = unseal(sealing_key, kid, sealed_private_key)
+function unsealed({ kid, sealed_private_key }: q.KeyRow, { sealing_keys }: Identity): SigningKey {
+  const key = unsealWith(sealing_keys, kid, sealed_private_key)
   return { kid, private_key: createPrivateKey({ key, format: 'der', type: 'pkcs8' }) }
 }
 
-/** The public key of that name while it verifies. Asked of the database each time: a key that is gone is gone everywhere. */
-export async function verifyingKey(db: Reader, kid: string): Promise<KeyObject | undefined> {
-  const row = await q.findVerifyingKey(db, kid)
-  return row && publicKeyFrom(row.public_key)
+/**
+ * Seals again under the first key what another of the list has sealed. Answers how many, and how many none of them opens: these
+ * sign nothing, and verify what they signed.
+ */
+export async function resealKeys(
+  tx: Tx,
+  keys: SealingKeys,
+): Promise<{ readonly resealed: number; readonly unreadable: number }> {
+  await q.lockKeys(tx)
+  const [first] = keys
+  const rows = await q.listSealedElse(tx, markOf(first))
+  const marks = keys.map(markOf)
+  let resealed = 0
+  for (const { kid, sealed_private_key, sealed_under } of rows) {
+    if (!marks.some((mark) => mark.equals(sealed_under))) continue
+    const bytes = unsealWith(keys, kid, sealed_private_key)
+    await q.resealKey(tx, kid, { sealed_private_key: seal(first, kid, bytes), sealed_under: markOf(first) })
+    resealed += 1
+  }
+  return { resealed, unreadable: rows.length - resealed }
 }
+
+/**
+ * The public key of that name while it verifies, and the database's time. Asked of the database each time: a key that is
+ * gone is gone everywhere.
+ */
+export const verifyingKeys =
+  (db: Reader): KeyOf =>
+  async (kid) => {
+    const row = await q.findVerifyingKey(db, kid)
+    return row && { jwk: jwkOf(kid, row.public_key), now: row.now }
+  }
 
 /** The keys that verify, for others (RFC 7517 §5). */
 export async function jwksOf(db: Reader): Promise<{ readonly keys: readonly Jwk[] }> {

@@ -1,25 +1,16 @@
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
+import { unseal } from '../../platform/crypto/aes.ts'
 
-const IV_BYTES = 12
-const TAG_BYTES = 16
+export { deriveKey as keyFor } from '../../platform/crypto/key-ring.ts'
+export { seal } from '../../platform/crypto/aes.ts'
 
-/** A key for one use, of a secret of any length (HKDF-SHA256, RFC 5869); `use` names it and keeps it apart from others. */
-export const keyFor = (secret: string | Buffer, use: string): Buffer =>
-  Buffer.from(hkdfSync('sha256', secret, '', use, 32))
-
-/** AES-256-GCM as iv ‖ ciphertext ‖ tag. `bound` is where it belongs: elsewhere it does not open. */
-export function seal(key: Buffer, bound: string | Buffer, bytes: Buffer): Buffer {
-  const iv = randomBytes(IV_BYTES)
-  const cipher = createCipheriv('aes-256-gcm', key, iv).setAAD(Buffer.from(bound))
-  return Buffer.concat([iv, cipher.update(bytes), cipher.final(), cipher.getAuthTag()])
-}
-
-/** Throws when it was altered, belongs elsewhere, or was sealed under another key. */
-export function unseal(key: Buffer, bound: string | Buffer, sealed: Buffer): Buffer {
-  const iv = sealed.subarray(0, IV_BYTES)
-  const tag = sealed.subarray(-TAG_BYTES)
-  const decipher = createDecipheriv('aes-256-gcm', key, iv, { authTagLength: TAG_BYTES })
-    .setAAD(Buffer.from(bound))
-    .setAuthTag(tag)
-  return Buffer.concat([decipher.update(sealed.subarray(IV_BYTES, -TAG_BYTES)), decipher.final()])
+/** By the first of the keys that opens it. Throws when none does: sealed under a key that is not there, or altered. */
+export function unsealWith(keys: readonly Buffer[], bound: string | Buffer, sealed: Buffer): Buffer {
+  for (const key of keys) {
+    try {
+      return unseal(key, bound, sealed)
+    } catch {
+      // Not this key. Where it was altered, no key opens it, and the sentence below tells.
+    }
+  }
+  throw new Error('this was sealed under a key that FIELD_ENCRYPTION_KEY does not hold, or was altered')
 }

@@ -22,6 +22,8 @@ export type Driver = {
   /** Stops claiming, lets calls finish, settles, frees what was never sent. */
   readonly stop: (deadline_ms: number) => Promise<void>
   readonly driving: () => boolean
+  /** Something is queued, under way at the rail, or being settled. */
+  readonly paying: () => boolean
 }
 
 export function openDriver(deps: DriverDeps): Driver {
@@ -75,6 +77,7 @@ export function openDriver(deps: DriverDeps): Driver {
     start: () => void (running ??= run()),
     wake: () => wake(),
     driving: () => drive.lease.safe(),
+    paying: () => !isIdle(drive),
     async stop(deadline_ms) {
       const until = drive.clock.now() + deadline_ms
       drive.stopping = true

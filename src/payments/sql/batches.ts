@@ -22,14 +22,16 @@ export type NewBatch = {
   readonly fee_cap: bigint
   readonly total: number
   readonly total_amount: bigint
+  readonly awaits_approval: boolean
 }
 
 export const insertBatch = (tx: Tx, b: NewBatch): Promise<number> =>
   tx.run(sql`
     insert into payments_batches
-      (id, connection_id, account_id, hold_account_id, purpose, secret, currency, fee_cap, total, total_amount)
+      (id, connection_id, account_id, hold_account_id, purpose, secret, currency, fee_cap, total, total_amount,
+        awaits_approval, open)
     values (${b.id}, ${b.connection_id}, ${b.account_id}, ${b.hold_account_id}, ${b.purpose}, ${b.secret},
-      ${b.currency}, ${b.fee_cap}, ${b.total}, ${b.total_amount})`)
+      ${b.currency}, ${b.fee_cap}, ${b.total}, ${b.total_amount}, ${b.awaits_approval}, ${!b.awaits_approval})`)
 
 export type LockedBatch = {
   id: bigint
@@ -87,7 +89,7 @@ export const closeCursor = async (tx: Tx, id: bigint, cancelled: number): Promis
     await tx.one<{ finished: boolean }>(sql`
       update payments_batches set
         cancelled_from = coalesce(cancelled_from, next_seq), open = false, cancelled = cancelled + ${cancelled},
-        paused = false, pause_reason = null, version = version + 1,
+        paused = false, pause_reason = null, awaits_approval = false, version = version + 1,
         finished_at = case when completed + failed + cancelled + ${cancelled} = total then cauri_now() end
       where id = ${id} returning finished_at is not null as finished`)
   ).finished
@@ -96,6 +98,12 @@ export const setPaused = (tx: Tx, id: bigint, paused: boolean, reason: string | 
   tx.run(sql`
     update payments_batches set paused = ${paused}, pause_reason = ${reason}, version = version + 1
     where id = ${id} and paused <> ${paused} and finished_at is null`)
+
+/** Opens a batch that awaits approval; its cursor has not moved. */
+export const setApproved = (tx: Tx, id: bigint): Promise<number> =>
+  tx.run(sql`
+    update payments_batches set awaits_approval = false, open = true, version = version + 1
+    where id = ${id} and awaits_approval`)
 
 /** Copies failed lines, but none that was paid after all, into a new batch, numbered from 1. Answers how many and their sum. */
 export const copyFailed = (

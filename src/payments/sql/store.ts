@@ -6,7 +6,7 @@ import * as engine from './engine.ts'
 import { confirmAnswer, insertFeeQuestion, proposeAnswer } from './fees.ts'
 import * as reviews from './reviews.ts'
 
-const { lockBatch, cancelUnclaimed, cancelRetries, closeCursor, setPaused } = batches
+const { lockBatch, cancelUnclaimed, cancelRetries, closeCursor, setPaused, setApproved } = batches
 const { lockReview, selectReviews, upsertProposal, confirmProposal } = reviews
 const { hintPursuit, selectByReference } = reviews
 
@@ -61,6 +61,7 @@ export const sqlStore = {
   cancelRetries,
   closeCursor,
   setPaused,
+  setApproved,
   post,
   systemAccount,
   record,

@@ -3,6 +3,8 @@ import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { ask, common, good, json, start } from '../../../test/harness/http-server.ts'
 import { until } from '../../../test/harness/wait.ts'
+import { accessTo } from './access.ts'
+import { openPressure } from '../pressure.ts'
 import type { Lane, LaneRules } from './admission.ts'
 import { defineRoute, taken, type Route } from './route.ts'
 
@@ -14,7 +16,7 @@ function holding(): Held {
   let gate = Promise.withResolvers<void>()
   const spec = {
     ...common,
-    access: 'organization',
+    access: accessTo('test', 'organization'),
     summary: 'Holds',
     response: { 200: z.object({}) },
   } as const
@@ -41,7 +43,7 @@ function holding(): Held {
       ...common,
       method: 'GET',
       path: '/api/events',
-      access: 'organization',
+      access: accessTo('test', 'organization'),
       summary: 'Streams',
       response: { 200: { description: 'events', content: { 'text/event-stream': 'file' } } },
       endless: true,
@@ -178,4 +180,53 @@ test('a wait and an open stream hold no place; wrong input and refused callers g
   expect((await read).response.status).toBe(200)
   expect((await long).response.status).toBe(200)
   await Promise.all([stream.body?.cancel(), again.body?.cancel()])
+})
+
+test('under pressure a crowd that reads gives way, and what changes something does not', async () => {
+  const { begun, free, routes } = holding()
+  let high = true
+  const quick = { places: 5, waiting: 8, wait_ms: 60 }
+  const { url } = await start(
+    {},
+    {
+      routes,
+      pressure: { isHigh: () => high },
+      lanes: { read: quick, purse: { share: 0, most_ms: 1e-6 } },
+    },
+  )
+  const first = ask(`${url}/api/read`, { headers: good })
+  await until('one who reads is let in', async () => begun.length === 1)
+  free()
+  expect((await first).response.status).toBe(200)
+  const { response, body } = await ask(`${url}/api/read`, { headers: good })
+  expect([response.status, body['code']]).toEqual([503, 'UNAVAILABLE'])
+  expect(Number(response.headers.get('retry-after'))).toBeGreaterThanOrEqual(1)
+  expect(begun).toEqual(['read'])
+  const act = ask(`${url}/api/act`, { method: 'POST', headers: json, body: '{}' })
+  await until('the act is served', async () => begun.includes('act'))
+  free()
+  expect((await act).response.status).toBe(200)
+  high = false
+  const calm = ask(`${url}/api/read`, { headers: good })
+  await until('all are served again', async () => begun.length === 3)
+  free()
+  expect((await calm).response.status).toBe(200)
+})
+
+test('a busy process is under pressure while it has something to pay, and only then', async () => {
+  let [paying, burning] = [true, true]
+  const pressure = openPressure(() => paying)
+  const burn = (): void => {
+    for (const end = performance.now() + 10; performance.now() < end;);
+    if (burning) setImmediate(burn)
+  }
+  burn()
+  await until('pressure is high', async () => pressure.isHigh())
+  paying = false
+  await until('nothing is left to pay', async () => !pressure.isHigh())
+  paying = true
+  await until('it is high again', async () => pressure.isHigh())
+  burning = false
+  await until('there is time to spare', async () => !pressure.isHigh())
+  pressure.close()
 })

@@ -2,6 +2,7 @@ import type { FastifyReply } from 'fastify'
 import { Refusal } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Pressure } from '../pressure.ts'
+import { openPurse, type PurseRules } from './purse.ts'
 
 /** So many requests of one kind are served at once; so many more may wait, none of them longer than `wait_ms`. */
 export type LaneRules = { readonly places: number; readonly waiting: number; readonly wait_ms: number }
@@ -29,8 +30,20 @@ const lanes = {
   hint: { places: 1, waiting: 64, wait_ms: 2_000 },
 } as const satisfies Record<string, LaneRules>
 
-/** Under pressure these have half their places. An upload is slowed down where it is imported; control never is. */
-const yielding: Partial<Record<Lane, true>> = { read: true, export: true, stream: true, retry: true }
+/**
+ * What gives way under pressure. Some have half their places. Reads spend from a purse of time: a crowd of them costs what
+ * was accepted little, and one who looks now and then waits for nobody. An upload is slowed down where it is imported;
+ * control never is.
+ */
+const yielding: Partial<Record<Lane, 'half' | 'purse'>> = {
+  read: 'purse',
+  stream: 'half',
+  export: 'half',
+  retry: 'half',
+}
+const looking: PurseRules = { share: 0.25, most_ms: 500 }
+/** While the purse is empty it is looked into this often. */
+const LOOK_MS = 50
 
 export type Lane = keyof typeof lanes
 export type Lanes = Readonly<Partial<Record<Lane, LaneRules>>>
@@ -54,13 +67,25 @@ export type Admission = {
   readonly enter: (lane: Lane, reply: FastifyReply) => Promise<Place>
 }
 
-/** Opens the lanes of one server. `own` replaces the rules of some: tests have smaller ones. */
-export function openAdmission(log: Log, pressure: Pick<Pressure, 'isHigh'>, own: Lanes = {}): Admission {
+/** Opens the lanes of one server. `own` replaces the rules of some, and of the purse: tests have smaller ones. */
+export function openAdmission(
+  log: Log,
+  pressure: Pick<Pressure, 'isHigh'>,
+  { purse: rules = looking, ...own }: Lanes & { readonly purse?: PurseRules } = {},
+): Admission {
+  const purse = openPurse(rules)
   const open = new Map(
-    Object.entries<LaneRules>({ ...lanes, ...own }).map(([name, rules]) => {
-      const limit = (): number =>
-        pressure.isHigh() && name in yielding ? Math.max(1, Math.floor(rules.places / 2)) : rules.places
-      return [name, openLane(rules, limit)] as const
+    Object.entries<LaneRules>({ ...lanes, ...own }).map(([name, rule]) => {
+      const yields = yielding[name as Lane]
+      const limit = (): number => {
+        if (yields === undefined || !pressure.isHigh()) return rule.places
+        return yields === 'half'
+          ? Math.max(1, Math.floor(rule.places / 2))
+          : purse.isEmpty()
+            ? 0
+            : rule.places
+      }
+      return [name, openLane(rule, limit, yields === 'purse' ? purse.pay : free)] as const
     }),
   )
   const refuse = teller(log)
@@ -85,24 +110,40 @@ export function openAdmission(log: Log, pressure: Pick<Pressure, 'isHigh'>, own:
   }
 }
 
+const free = (): void => undefined
+
 type Asked = { readonly given: boolean | Promise<boolean>; readonly leave: () => void }
 
-function openLane({ waiting, wait_ms }: LaneRules, limit: () => number): { readonly ask: () => Asked } {
+/** `limit` may change at any time, down to none; `pay` is told how long each place was held. */
+function openLane(
+  { waiting, wait_ms }: LaneRules,
+  limit: () => number,
+  pay: (held_ms: number) => void,
+): { readonly ask: () => Asked } {
   let taken = 0
   const line = new Set<() => void>()
-  const give = (): void => {
-    taken--
+  let again: NodeJS.Timeout | undefined
+  const letIn = (): void => {
     for (const next of line) {
-      if (taken >= limit()) return
+      if (taken >= limit()) break
       taken++
       next()
     }
+    if (line.size > 0) again ??= setTimeout(look, LOOK_MS).unref()
+  }
+  const look = (): void => {
+    again = undefined
+    letIn()
   }
   const held = (): (() => void) => {
+    const since = performance.now()
     let holds = true
     return () => {
-      if (holds) give()
+      if (!holds) return
       holds = false
+      taken--
+      pay(performance.now() - since)
+      letIn()
     }
   }
   const wait = (): Asked => {
@@ -120,6 +161,7 @@ function openLane({ waiting, wait_ms }: LaneRules, limit: () => number): { reado
     }, wait_ms)
     timer.unref()
     line.add(next)
+    again ??= setTimeout(look, LOOK_MS).unref()
     return { given, leave: () => leave() }
   }
   return {
@@ -144,10 +186,16 @@ function teller(log: Log): (where: string) => Refusal {
       refused = 0
       timer = undefined
     }, 1_000).unref()
-    // Not the same for all, so that those who were refused together do not come back together.
-    return new Refusal('UNAVAILABLE', { retry_after_s: 1 + Math.floor(Math.random() * 3), detail: crowded })
+    return tooMuch(1)
   }
 }
+
+/** Come back in `least_s` to three times as many: those who were refused together do not come back together. */
+export const tooMuch = (least_s: number): Refusal =>
+  new Refusal('UNAVAILABLE', {
+    retry_after_s: least_s + Math.floor(Math.random() * (2 * least_s + 1)),
+    detail: crowded,
+  })
 
 const crowded = {
   en: 'Too much is asked at the same time. Nothing was accepted: send the same request again later',

@@ -13,6 +13,12 @@ function networksOf(entries: readonly string[]): BlockList {
   return list
 }
 
+/** Whether an address is one of these addresses and networks, as `10.0.0.0/8` or `2001:db8::/32`. What is no address is none. */
+export const isAmong = (address: string, entries: readonly string[]): boolean => {
+  const one = plain(address)
+  return isIP(one) !== 0 && networksOf(entries).check(one, isIP(one) === 6 ? 'ipv6' : 'ipv4')
+}
+
 const plain = (address: string): string => address.trim().replace(/^::ffff:(?=\d+\.)/, '')
 
 /**

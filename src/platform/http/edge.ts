@@ -37,7 +37,14 @@ export async function guardEdge(app: FastifyInstance, config: Config): Promise<v
       : (origin: string | undefined) =>
           Promise.resolve(origin !== undefined && isLoopbackOrigin(origin) ? origin : false),
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
-    allowedHeaders: ['Authorization', 'Content-Type', 'Idempotency-Key', 'Last-Event-ID', 'X-Request-Id'],
+    allowedHeaders: [
+      'Authorization',
+      'Cauri-Organization',
+      'Content-Type',
+      'Idempotency-Key',
+      'Last-Event-ID',
+      'X-Request-Id',
+    ],
     exposedHeaders: ['Location', 'Link', 'Retry-After', 'Idempotency-Replayed', 'X-Request-Id'],
     maxAge: 600,
     strictPreflight: false,

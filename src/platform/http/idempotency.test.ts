@@ -7,6 +7,7 @@ import { readConfig } from '../config.ts'
 import { CommitUnknown, sql, type Db } from '../db.ts'
 import { Refusal } from '../errors.ts'
 import { openLog } from '../log.ts'
+import { openTo } from './access.ts'
 import { beginIdempotent, cleanIdempotency, fingerprintOf, type Claim } from './idempotency.ts'
 import { strictMode } from './problem.ts'
 import { defineRoute } from './route.ts'
@@ -16,6 +17,8 @@ let db: Db
 let app: FastifyInstance
 let url: string
 
+let lease_left_s = 0
+
 /** Each effect is a row; `mode` says how the handler goes wrong. */
 const paid = z.object({ effect: z.string(), amount: z.int() })
 const pay = defineRoute({
@@ -23,13 +26,14 @@ const pay = defineRoute({
   path: '/api/pay',
   summary: 'Pays',
   tags: ['test'],
-  access: 'open',
+  access: openTo('test'),
   idempotent: true,
   body: z.object({ amount: z.int(), mode: z.string().default('ok') }),
   response: { 201: paid, 200: z.object({ valid: z.boolean() }) },
   refusals: ['INSUFFICIENT_FUNDS'],
   handle: async ({ ctx, body, idempotency }) => {
     if (body.mode === 'dry') return { status: 200, body: { valid: true } }
+    if (body.mode === 'lease') lease_left_s = await leaseOf('lease')
     const answer = await ctx.db.tx(async (tx) => {
       const { id } = await tx.one<{ id: bigint }>(sql`
         insert into platform_outbox (kind, subject, payload) values ('effect', ${body.mode}, '{}') returning id`)
@@ -54,7 +58,7 @@ const upload = defineRoute({
   path: '/api/upload',
   summary: 'Uploads',
   tags: ['test'],
-  access: 'open',
+  access: openTo('test'),
   idempotent: true,
   body: 'stream',
   response: { 201: paid },
@@ -79,7 +83,7 @@ beforeAll(async () => {
   strictMode.on = true
   db = (await freshDatabase()).db
   const ctx = { db, log: openLog('silent'), config: readConfig({}) }
-  app = await buildServer({ ctx, routes: [pay, upload], authenticate: async () => ({ kind: 'anonymous' }) })
+  app = await buildServer({ ctx, routes: [pay, upload], authorize: async () => ({ kind: 'anonymous' }) })
   url = await app.listen({ host: '127.0.0.1', port: 0 })
 })
 afterAll(() => app.close())
@@ -114,6 +118,12 @@ async function post(key: string | undefined, body: object, path = '/api/pay'): P
 
 const effects = async (subject: string): Promise<number> =>
   (await db.many(sql`select id from platform_outbox where kind = 'effect' and subject = ${subject}`)).length
+const leaseOf = async (key: string): Promise<number> =>
+  (
+    await db.one<{ left_s: number }>(sql`
+      select extract(epoch from lease_until - clock_timestamp())::float8 as left_s
+      from platform_idempotency where key = ${key}`)
+  ).left_s
 const rows = async (key: string): Promise<number> =>
   (await db.many(sql`select key from platform_idempotency where key = ${key}`)).length
 
@@ -165,6 +175,12 @@ test('a commit whose confirmation was lost is answered with what it kept', async
   const again = await post('lost', { amount: 3, mode: 'lost' })
   expect([first.status, again.status, again.text]).toEqual([201, 201, first.text])
   expect(await effects('lost')).toBe(1)
+})
+
+test('a process that dies keeps the key of a request no longer than the rest of what was its own', async () => {
+  expect((await post('lease', { amount: 1, mode: 'lease' })).status).toBe(201)
+  expect(lease_left_s).toBeGreaterThan(0)
+  expect(lease_left_s).toBeLessThanOrEqual(readConfig({}).LEASE_S)
 })
 
 test('keys that are not printable ASCII or too long are refused', async () => {

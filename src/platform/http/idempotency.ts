@@ -37,7 +37,7 @@ export type Call = {
   /** sha256 of the parsed fields and of the file's bytes, never of the raw body. */
   readonly fingerprint: Buffer
   /** How long a request that died keeps the key; one that lives renews it. */
-  readonly lease_s?: number
+  readonly lease_s: number
 }
 
 /** The caller's key, or undefined without the header. Refuses one that is not 1–255 printable ASCII characters. */
@@ -72,7 +72,7 @@ function canonical(value: unknown): string {
 export async function beginIdempotent(db: Db, call: Call): Promise<Begun> {
   assertNoTransaction('beginIdempotent')
   const token = randomUUID()
-  const lease_s = call.lease_s ?? 60
+  const { lease_s } = call
   const lease = `${lease_s} seconds`
   for (let round = 0; round < 5; round++) {
     if (await insertClaim(db, call, token, lease)) {

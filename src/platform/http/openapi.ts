@@ -2,6 +2,7 @@ import type { FastifySchema } from 'fastify'
 import { jsonSchemaTransform } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { refusals, type RefusalCode } from '../errors.ts'
+import type { Access } from './access.ts'
 import { edgeRefusals, idempotencyRefusals } from './problem.ts'
 import type { ResponseSpec, Route } from './route.ts'
 
@@ -36,10 +37,22 @@ const problem = z
 
 const file = z.string()
 
+/** What judging who calls may give. */
+const accessRefusals = {
+  open: [],
+  person: ['AUTHENTICATION_REQUIRED', 'NOT_ALLOWED'],
+  system: ['AUTHENTICATION_REQUIRED', 'NOT_ALLOWED'],
+  organization: ['AUTHENTICATION_REQUIRED', 'NOT_ALLOWED', 'ORGANIZATION_REQUIRED', 'ORGANIZATION_NOT_FOUND'],
+} as const satisfies Record<Access['of'], readonly RefusalCode[]>
+
 /** Every refusal that the route may give, its own and the edge's. */
 export function refusalsOf(route: Route): ReadonlySet<RefusalCode> {
   const codes = new Set<RefusalCode>([...edgeRefusals, ...route.refusals])
-  if (route.access !== 'open') codes.add('AUTHENTICATION_REQUIRED')
+  for (const code of accessRefusals[route.access.of]) codes.add(code)
+  if (route.access.of !== 'open') codes.add('CROSS_SITE')
+  if (route.access.second_factor) codes.add('SECOND_FACTOR_REQUIRED')
+  if (route.access.step_up) codes.add('STEP_UP_REQUIRED')
+  if (route.endless === true) codes.add('TOO_MANY_STREAMS')
   if (route.idempotent) for (const code of idempotencyRefusals) codes.add(code)
   return codes
 }
@@ -50,12 +63,22 @@ export function schemaOf(route: Route): FastifySchema & Record<string, unknown> 
     summary: route.summary,
     tags: [...route.tags],
     operationId: route.operation_id ?? operationIdOf(route),
-    ...(route.access === 'open' ? {} : { security: [{ bearer: [] }] }),
+    ...(route.access.of === 'open' ? {} : { security: [{ bearer: [] }] }),
     ...(route.params === undefined ? {} : { params: route.params }),
-    ...(route.query === undefined ? {} : { querystring: route.query }),
+    ...querystringOf(route),
     ...(route.body === undefined || route.body === 'stream' ? {} : { body: route.body }),
     response: { ...problemsOf(route), ...answersOf(route) },
   }
+}
+
+/** An EventSource cannot send a header: it may bring a ticket in its address. */
+const ticketQuery = z.object({
+  ticket: z.string().optional().describe('from POST /api/auth/stream-ticket, instead of a header'),
+})
+
+function querystringOf({ query, endless }: Route): { readonly querystring?: z.ZodType } {
+  const querystring = query ?? (endless === true ? ticketQuery : undefined)
+  return querystring === undefined ? {} : { querystring }
 }
 
 /** `POST /api/bulk-transfers/:id/cancel` is `postBulkTransfersByIdCancel`. */
@@ -99,7 +122,19 @@ function problemsOf(route: Route): Record<string, unknown> {
 
 type Transform = typeof jsonSchemaTransform
 
-/** Zod schemas become JSON Schema; upload forms and the Idempotency-Key header are put in by hand. */
+const once = {
+  type: 'string',
+  minLength: 1,
+  maxLength: 255,
+  description: 'The same key and the same request give the same answer, for 90 days',
+}
+const actingFor = {
+  type: 'string',
+  pattern: '^[0-9]{1,18}$',
+  description: 'For which organisation: needed by who is a member of several',
+}
+
+/** Zod schemas become JSON Schema; upload forms and headers are put in by hand. */
 export const transform: Transform = (document) => {
   const { schema, url } = jsonSchemaTransform(document)
   const route: Route | undefined = 'route' in document ? document.route?.config?.declared : undefined
@@ -113,17 +148,10 @@ export const transform: Transform = (document) => {
       properties: structuredClone(route.form.properties),
     }
   }
-  if (route.idempotent)
-    more['headers'] = {
-      type: 'object',
-      properties: {
-        'Idempotency-Key': {
-          type: 'string',
-          minLength: 1,
-          maxLength: 255,
-          description: 'The same key and the same request give the same answer, for 90 days',
-        },
-      },
-    }
-  return { schema: { ...schema, ...more }, url }
+  const headers = {
+    ...(route.access.of === 'organization' ? { 'Cauri-Organization': actingFor } : {}),
+    ...(route.idempotent ? { 'Idempotency-Key': once } : {}),
+  }
+  if (Object.keys(headers).length > 0) more['headers'] = { type: 'object', properties: headers }
+  return { schema: { ...schema, ...more, 'x-action': route.access.action }, url }
 }

@@ -1,6 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import type { Actor } from '../context.ts'
-import type { Db } from '../db.ts'
+import type { Actor, Ctx } from '../context.ts'
 import { unreachable } from '../errors.ts'
 import {
   beginIdempotent,
@@ -24,17 +23,20 @@ export type OpenKey = {
   readonly failed: () => Promise<StoredAnswer | undefined>
 }
 
-/** Refuses a malformed key at once. On a route that moves no money the header is not read. */
-export function openKey(route: Route, actor: Actor, request: FastifyRequest, db: Db): OpenKey {
+/**
+ * Refuses a malformed key at once. On a route that moves no money the header is not read. A process that dies keeps the
+ * keys of its requests for LEASE_S, like all that was its own: whoever got no answer asks again with the same key.
+ */
+export function openKey(route: Route, actor: Actor, request: FastifyRequest, { db, config }: Ctx): OpenKey {
   const key = route.idempotent ? idempotencyKeyOf(request.headers['idempotency-key']) : undefined
   const caller = callerOf(actor)
   const scope = `${caller} ${route.method} ${route.path}`
   let claim: Claim = withoutKey
   let kept = false
 
-  const begin = async (fingerprint: Buffer, options: { lease_s?: number } = {}): Promise<Begun> => {
+  const begin = async (fingerprint: Buffer): Promise<Begun> => {
     if (key === undefined) return withoutKey
-    const begun = await beginIdempotent(db, { scope, key, fingerprint, ...options })
+    const begun = await beginIdempotent(db, { scope, key, fingerprint, lease_s: config.LEASE_S })
     if (begun.kind === 'replay') return begun
     claim = {
       ...begun,
@@ -63,7 +65,10 @@ export function openKey(route: Route, actor: Actor, request: FastifyRequest, db:
 function callerOf(actor: Actor): string {
   switch (actor.kind) {
     case 'organization':
-      return `organization:${actor.organization_id}`
+      // A key that was rotated is the same caller; two members are not.
+      return actor.person_id === undefined
+        ? `organization:${actor.organization_id}`
+        : `organization:${actor.organization_id} person:${actor.person_id}`
     case 'person':
       return `person:${actor.person_id}`
     case 'anonymous':

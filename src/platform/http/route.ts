@@ -3,6 +3,7 @@ import type { z } from 'zod'
 import type { Actor, Ctx } from '../context.ts'
 import type { RefusalCode } from '../errors.ts'
 import type { SseStream } from '../sse.ts'
+import type { Access } from './access.ts'
 import type { Lane } from './admission.ts'
 import type { Begun, Completion, StoredAnswer } from './idempotency.ts'
 import type { Language } from './language.ts'
@@ -71,7 +72,7 @@ export type HandlerInput<P, Q, B> = {
  */
 export type RouteIdempotency = Completion & {
   readonly key: string | undefined
-  readonly begin: (fingerprint: Buffer, options?: { readonly lease_s?: number }) => Promise<Begun>
+  readonly begin: (fingerprint: Buffer) => Promise<Begun>
 }
 
 type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
@@ -90,15 +91,14 @@ type RouteSpec<
   /** One English line for the OpenAPI document. */
   readonly summary: string
   readonly tags: readonly string[]
-  /**
-   * `open`: anyone; `organization`: only a caller that is an organisation; `person`: only one who is signed in. Decided
-   * before the body is read.
-   */
-  readonly access: 'open' | 'organization' | 'person'
+  /** The row of the matrix that says who may call it. Decided before the body is read. */
+  readonly access: Access
   readonly params?: P
   readonly query?: Q
   /** `stream`: the handler reads the multipart body itself, by `request.parts()`. */
   readonly body?: B
+  /** Longest JSON body, where the usual mebibyte is not enough. */
+  readonly body_limit_bytes?: number
   /** Multipart fields as JSON Schema, for the document only (`body: 'stream'`). */
   readonly form?: {
     readonly required: readonly string[]
@@ -142,7 +142,7 @@ export function defineRoute<
 
 /** The lane of a route, unless it names its own. Routes that are open to everybody tell of the process only: no lane. */
 export function laneOf(route: Route): Lane | undefined {
-  if (route.lane !== undefined || route.access === 'open') return route.lane
+  if (route.lane !== undefined || route.access.of === 'open') return route.lane
   if (route.body === 'stream') return 'upload'
   if (route.method !== 'GET') return 'control'
   if (route.endless === true) return 'stream'

@@ -19,7 +19,6 @@ test.each([
   ['on a bulk route', call({}, '127.0.0.1', '/api/bulk-transfers/:id/stream')],
   ['on the collection itself', call({}, '127.0.0.1', '/api/bulk-transfers')],
   ['on the notification route', call({}, '127.0.0.1', '/api/transfers/:transferId')],
-  ['on the state of the books', call({}, '127.0.0.1', '/api/core/integrity')],
 ])('trusted in sandbox: a call %s', (_case, request) => {
   expect(isTrustedSandboxCall(request, sandbox)).toBe(true)
 })

@@ -1,12 +1,12 @@
 import type { FastifyRequest } from 'fastify'
 import type { Config } from '../config.ts'
+import { hasSessionCookie } from './cookie-header.ts'
 
 const LOOPBACK_PEER = /^(::ffff:)?127\.\d{1,3}\.\d{1,3}\.\d{1,3}$|^::1$/
 const LOOPBACK_NAME = /^(localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\])$/
 /** Sent by a reverse proxy: the peer is then the proxy, and its address says nothing about the caller. */
 const PROXIED = /^(forwarded|x-forwarded-.*|x-real-ip|via)$/
-const TRUSTED_ROUTE =
-  /^\/api\/(bulk-transfers|accounts)(\/|$)|^\/api\/transfers\/|^\/api\/core\/integrity(\/|$)/
+const TRUSTED_ROUTE = /^\/api\/(bulk-transfers|accounts)(\/|$)|^\/api\/transfers\//
 
 /** The name in a Host header, without its port, in lower case; '' when it is malformed. */
 export const hostName = (header: string | undefined): string =>
@@ -41,6 +41,7 @@ export function isTrustedSandboxCall(
     config.CAURI_MODE === 'sandbox' &&
     config.CAURI_SANDBOX_TRUST === 'on' &&
     authorization === undefined &&
+    !hasSessionCookie(request) &&
     (origin === undefined || isLoopbackOrigin(origin)) &&
     isDirectLoopback(request) &&
     TRUSTED_ROUTE.test(request.routeOptions.url ?? '')

@@ -1,22 +1,36 @@
 import multipart from '@fastify/multipart'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { whileServing, type Actor, type Ctx } from '../context.ts'
-import { Refusal } from '../errors.ts'
+import type { Db } from '../db.ts'
+import { Refusal, unreachable } from '../errors.ts'
 import type { SseStreams } from '../sse.ts'
+import { isAccess, type Access } from './access.ts'
 import type { Admission, Place } from './admission.ts'
 import type { StoredAnswer } from './idempotency.ts'
 import { languageOf } from './language.ts'
 import { refusalsOf, schemaOf } from './openapi.ts'
 import { strictMode } from './problem.ts'
+import { checkBody, dropRest, limitBodyTime } from './request-body.ts'
 import { openKey, type OpenKey } from './route-key.ts'
-import { assertPlainJson } from './validation.ts'
+import type { StreamGuard } from './stream-guard.ts'
 import { laneOf, taken, type HandlerInput, type Route } from './route.ts'
+
+/**
+ * Judges who calls by a row of the matrix; without one (an unknown path), whether the credentials are good at all. Throws
+ * AUTHENTICATION_REQUIRED, NOT_ALLOWED and the like; never answers an actor that may not.
+ */
+export type Authorize = (request: FastifyRequest, access: Access | undefined) => Promise<Actor>
 
 /** What serving a route needs besides the route. */
 export type Serving = {
   readonly ctx: Ctx
-  readonly authenticate: (request: FastifyRequest) => Promise<Actor>
+  /** The handlers' databases are narrowed from it. */
+  readonly calls: Db
+  /** Who calls, and whether the row lets him; without a row, only that the credentials are good. */
+  readonly authorize: Authorize
   readonly sse: SseStreams
+  /** Judges open streams anew; without it, none is. */
+  readonly guard: StreamGuard | undefined
   readonly admission: Admission
   /** Aborted when the server stops. */
   readonly stopping: AbortSignal
@@ -55,6 +69,7 @@ export async function addRoutes(
 }
 
 function addRoute(app: FastifyInstance, route: Route, serving: Serving, known: Known): void {
+  if (!isAccess(route.access)) throw new Error(`${route.method} ${route.path} does not say who may call it`)
   const declared = refusalsOf(route)
   const lane = laneOf(route)
   const isJson = route.body !== undefined && route.body !== 'stream'
@@ -64,12 +79,11 @@ function addRoute(app: FastifyInstance, route: Route, serving: Serving, known: K
     exposeHeadRoute: route.method === 'GET' && route.endless !== true,
     schema: schemaOf(route),
     config: { declared: route },
-    ...(route.body === 'stream' ? { bodyLimit: Number.MAX_SAFE_INTEGER } : {}),
+    ...bodyLimitOf(route),
     onRequest: async (request, reply) => {
       // Before anything else: asking who calls needs the database too.
       const place = lane && (await serving.admission.enter(lane, reply))
-      const actor = route.access === 'open' ? anonymous : await serving.authenticate(request)
-      if (route.access !== 'open' && actor.kind !== route.access) throw new Refusal('AUTHENTICATION_REQUIRED')
+      const actor = route.access.of === 'open' ? anonymous : await serving.authorize(request, route.access)
       // A body that trickles in holds no place; the handler takes one again.
       if (isJson) place?.leave()
       known.set(request, { actor, place: isJson ? undefined : place })
@@ -81,7 +95,8 @@ function addRoute(app: FastifyInstance, route: Route, serving: Serving, known: K
       const place = kept ?? (lane && (await serving.admission.enter(lane, reply)))
       try {
         const { id: request_id, ip: address, headers } = request
-        const facts = { request_id, address, user_agent: headers['user-agent'] }
+        const role = roleOf(actor)
+        const facts = { request_id, address, user_agent: headers['user-agent'], ...(role && { role }) }
         return await whileServing(facts, () => answer(route, serving, { actor, place }, request, reply))
       } catch (error) {
         if (reply.sent) return cutStream(error, request, reply, serving)
@@ -93,6 +108,15 @@ function addRoute(app: FastifyInstance, route: Route, serving: Serving, known: K
     },
   })
 }
+
+const bodyLimitOf = ({ body, body_limit_bytes }: Route): { readonly bodyLimit?: number } => {
+  if (body === 'stream') return { bodyLimit: Number.MAX_SAFE_INTEGER }
+  return body_limit_bytes === undefined ? {} : { bodyLimit: body_limit_bytes }
+}
+
+/** In which roles he acts, for the trail. */
+const roleOf = (actor: Actor): string | undefined =>
+  actor.kind === 'anonymous' ? undefined : actor.roles?.join(' ')
 
 /** The reply is taken over: there is no status left to give, so the client sees a broken stream and reconnects. */
 function cutStream(
@@ -106,42 +130,6 @@ function cutStream(
   return reply
 }
 
-/** No body at all counts as an empty object, so that the schema says which fields are missing. */
-async function checkBody(request: FastifyRequest): Promise<void> {
-  request.body ??= {}
-  assertPlainJson(request.body)
-}
-
-/** A body that trickles in would hold its connection: after the limit the caller is told and cut. */
-function limitBodyTime(request: FastifyRequest, reply: FastifyReply, serving: Serving): void {
-  const { complete, headers } = request.raw
-  const length = headers['transfer-encoding'] === undefined ? (headers['content-length'] ?? '0') : ''
-  if (complete || length === '0') return
-  const timer = setTimeout(() => {
-    if (reply.sent || request.raw.complete) return
-    reply.header('connection', 'close')
-    serving.answerTrouble(new Refusal('REQUEST_TOO_SLOW'), request, reply)
-  }, serving.body_timeout_ms)
-  timer.unref()
-  request.raw.once('end', () => clearTimeout(timer))
-  request.raw.once('close', () => clearTimeout(timer))
-}
-
-const DROP_MS = 30_000
-
-/**
- * What the handler left unread of an upload is read and dropped, so that the caller gets the answer instead of a
- * reset; not for longer than 30 s.
- */
-function dropRest({ raw }: FastifyRequest): void {
-  if (raw.complete) return
-  raw.unpipe()
-  raw.resume()
-  const timer = setTimeout(() => raw.complete || raw.destroy(), DROP_MS)
-  timer.unref()
-  raw.once('close', () => clearTimeout(timer))
-}
-
 async function answer(
   route: Route,
   serving: Serving,
@@ -150,7 +138,7 @@ async function answer(
   reply: FastifyReply,
 ): Promise<unknown> {
   const { actor } = caller
-  const key = openKey(route, actor, request, serving.ctx.db)
+  const key = openKey(route, actor, request, serving.ctx)
   const replay =
     route.body === 'stream'
       ? undefined
@@ -158,7 +146,7 @@ async function answer(
   if (replay !== undefined) return send(route, reply, replay, true)
   try {
     const said = await route.handle(
-      inputOf(serving, caller, key, request, reply) as HandlerInput<never, never, never>,
+      inputOf(serving, { route, ...caller }, key, request, reply) as HandlerInput<never, never, never>,
     )
     if (!('kind' in said)) {
       await key.done()
@@ -178,14 +166,14 @@ async function answer(
 }
 
 function inputOf(
-  { ctx, sse, stopping }: Serving,
-  { actor, place }: Caller,
+  { ctx, calls, sse, guard, stopping }: Serving,
+  { route, actor, place }: Caller & { readonly route: Route },
   key: OpenKey,
   request: FastifyRequest,
   reply: FastifyReply,
 ): HandlerInput<unknown, unknown, unknown> {
   return {
-    ctx: { ...ctx, log: ctx.log.child({ request_id: request.id }) },
+    ctx: { ...ctx, db: dbOf(calls, actor, route.access), log: ctx.log.child({ request_id: request.id }) },
     actor,
     params: request.params,
     query: request.query,
@@ -199,10 +187,28 @@ function inputOf(
     },
     openSse: () => {
       place?.stay()
-      return sse.open(reply)
+      guard?.assertRoom(actor)
+      const stream = sse.open(reply)
+      const access = request.routeOptions.config.declared?.access
+      if (access !== undefined) guard?.watch(stream, { actor, access })
+      return stream
     },
     request,
     reply,
+  }
+}
+
+/** What the caller may see is all that his handler's statements see: the second net below the matrix. */
+function dbOf(calls: Db, actor: Actor, { of }: Access): Db {
+  switch (actor.kind) {
+    case 'organization':
+      return calls.forOrganization(actor.organization_id)
+    case 'person':
+      return of === 'system' ? calls.forAll() : calls.forPerson(actor.person_id)
+    case 'anonymous':
+      return calls
+    default:
+      return unreachable(actor)
   }
 }
 
@@ -252,9 +258,8 @@ function undeclared(
 }
 
 /** In production a stranger learns nothing of which paths exist. */
-async function refuseStranger(request: FastifyRequest, { ctx, authenticate }: Serving): Promise<void> {
-  if (ctx.config.CAURI_MODE !== 'production') return
-  if ((await authenticate(request)).kind === 'anonymous') throw new Refusal('AUTHENTICATION_REQUIRED')
+async function refuseStranger(request: FastifyRequest, { ctx, authorize }: Serving): Promise<void> {
+  if (ctx.config.CAURI_MODE === 'production') await authorize(request, undefined)
 }
 
 /** The methods of each path; parameters count as equal whatever their names. */

@@ -6,28 +6,33 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { serializerCompiler } from 'fastify-type-provider-zod'
 import type { Registry } from 'prom-client'
 import type { z } from 'zod'
-import type { Actor, Ctx } from '../context.ts'
+import type { Ctx } from '../context.ts'
+import type { Db } from '../db.ts'
 import { Refusal, refusals } from '../errors.ts'
 import { newId } from '../ids.ts'
 import { noPressure, type Pressure } from '../pressure.ts'
 import { openSseStreams } from '../sse.ts'
 import { openAdmission, type Lanes } from './admission.ts'
+import type { PurseRules } from './purse.ts'
 import { guardEdge } from './edge.ts'
 import { languageOf } from './language.ts'
 import { logRequests } from './log-requests.ts'
 import { countRequests, openMetrics } from './metrics.ts'
 import { transform } from './openapi.ts'
 import { PROBLEM_TYPE, problemOf, troubleOf, type ProblemOptions } from './problem.ts'
-import { addRoutes, type Serving } from './serve.ts'
+import { addRoutes, type Authorize, type Serving } from './serve.ts'
 import type { Route } from './route.ts'
+import { openStreamGuard, type StreamRules } from './stream-guard.ts'
 import { serveMetrics, systemRoutes, type ReadyChecks } from './system-routes.ts'
 import { validatorFor } from './validation.ts'
 
 export type ServerOptions = {
+  /** What the server itself needs: its database knows everybody's keys. */
   readonly ctx: Ctx
+  /** The pool that the handlers' databases are narrowed from; that of `ctx` when absent. */
+  readonly calls?: Db
   readonly routes: readonly Route[]
-  /** Reads the credentials of a request. Throws AUTHENTICATION_REQUIRED for wrong ones; none is `anonymous`. */
-  readonly authenticate: (request: FastifyRequest) => Promise<Actor>
+  readonly authorize: Authorize
   /** What `/ready` asks. */
   readonly ready?: ReadyChecks
   /** Where the figures of the other modules are; a new registry when absent. */
@@ -36,12 +41,14 @@ export type ServerOptions = {
   readonly drain_ms?: number
   /** How long a body without files may take to arrive. */
   readonly body_timeout_ms?: number
+  /** How open event streams are judged again; without it, they are not. */
+  readonly streams?: StreamRules
   /** Longest silence of an event stream. */
   readonly heartbeat_ms?: number
   /** Whether this process has its hands full with what it accepted; without it, it never has. */
   readonly pressure?: Pick<Pressure, 'isHigh'>
-  /** Other rules for some lanes of requests. */
-  readonly lanes?: Lanes
+  /** Other rules for some lanes of requests, and for those who only look under pressure. */
+  readonly lanes?: Lanes & { readonly purse?: PurseRules }
   readonly version?: string
 }
 
@@ -68,9 +75,12 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   const app = newFastify(config.CAURI_LANGUAGE, config.PUBLIC_URL)
   const stopping = new AbortController()
   const sse = openSseStreams(options.heartbeat_ms === undefined ? {} : { heartbeat_ms: options.heartbeat_ms })
+  const guard = options.streams && openStreamGuard(options.streams, ctx.log)
   const serving: Serving = {
     ctx,
-    authenticate: options.authenticate,
+    calls: options.calls ?? ctx.db,
+    guard,
+    authorize: options.authorize,
     sse,
     admission: openAdmission(ctx.log, options.pressure ?? noPressure, options.lanes),
     stopping: stopping.signal,
@@ -96,6 +106,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
 
   app.addHook('preClose', (done) => {
     stopping.abort()
+    guard?.close()
     sse.close()
     // A connection falls idle when its last answer is out, which may be after the server has stopped listening.
     const idle = setInterval(() => app.server.closeIdleConnections(), 50)

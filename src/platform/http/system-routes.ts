@@ -3,6 +3,7 @@ import type { Registry } from 'prom-client'
 import { z } from 'zod'
 import type { Config } from '../config.ts'
 import { Refusal } from '../errors.ts'
+import { openTo } from './access.ts'
 import { defineRoute, type Route } from './route.ts'
 import { isDirectLoopback } from './sandbox-trust.ts'
 
@@ -20,7 +21,7 @@ export function systemRoutes(checks: ReadyChecks): readonly Route[] {
       path,
       summary: 'Alive: the process answers',
       tags: ['system'],
-      access: 'open',
+      access: openTo('system'),
       response: { 200: alive },
       refusals: [],
       handle: async () => ({ status: 200, body: { status: 'alive' } }),
@@ -30,7 +31,7 @@ export function systemRoutes(checks: ReadyChecks): readonly Route[] {
     path: '/ready',
     summary: 'Ready: everything that is needed to serve answers',
     tags: ['system'],
-    access: 'open',
+    access: openTo('system'),
     response: { 200: z.object({ status: z.literal('ready'), checks: z.record(z.string(), z.string()) }) },
     refusals: ['UNAVAILABLE'],
     handle: async () => {

@@ -5,6 +5,7 @@ import type { Faults } from '../faults.ts'
 import { JSON_TYPE, openServer, send } from '../http.ts'
 import type { Exchange } from '../http.ts'
 import type { Hub } from '../mojaloop/hub.ts'
+import type { SmileId } from '../smile-id/server.ts'
 import type { SmsProviders } from '../sms/providers.ts'
 import { mergeSettings } from '../settings.ts'
 import type { Settings } from '../settings.ts'
@@ -24,6 +25,7 @@ export type Controlled = {
   readonly prompts: Prompts
   /** Served on this port too. */
   readonly sms: SmsProviders
+  readonly smile_id: SmileId
   readonly settings: () => Settings
   readonly setSettings: (settings: Settings, patch: unknown) => void
   /** Moves every clock of the sandbox; resolves when they all have moved. */
@@ -41,6 +43,9 @@ const routes: Readonly<Record<string, Readonly<Record<string, Route>>>> = {
       answer(exchange, 200, { payments: hub.paid.slice(-20).toReversed().map(paymentOf) }),
   },
   '/_sim/prompts': { GET: ({ prompts }, exchange) => answer(exchange, 200, { prompts: prompts.list() }) },
+  '/_sim/smile-id': {
+    GET: ({ smile_id }, exchange) => answer(exchange, 200, { jobs: smile_id.jobs() }),
+  },
   '/_sim/settings': { GET: ({ settings }, exchange) => answer(exchange, 200, settings()), PUT: putSettings },
   '/_sim/faults': {
     GET: ({ faults }, exchange) => answer(exchange, 200, { faults: faults.list() }),
@@ -79,7 +84,7 @@ export function openControl(controlled: Controlled): Server {
 }
 
 function serve(controlled: Controlled, exchange: Exchange): void | Promise<void> {
-  if (controlled.sms.serve(exchange)) return
+  if (controlled.sms.serve(exchange) || controlled.smile_id.serve(exchange)) return
   const path = exchange.path === '/' ? '/_sim' : exchange.path.replace(/\/$/, '')
   const methods = routes[path]
   if (methods !== undefined) {

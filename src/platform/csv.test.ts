@@ -1,7 +1,7 @@
 import { parse } from 'csv-parse/sync'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { csvCell } from './results.ts'
+import { csvCell } from './csv.ts'
 
 const nasty = fc.oneof(
   fc.string({ unit: 'grapheme' }),

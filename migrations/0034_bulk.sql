@@ -1,0 +1,1 @@
+select platform_guard_module('bulk');

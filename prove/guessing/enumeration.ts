@@ -1,0 +1,140 @@
+import { loadavg } from 'node:os'
+import { Pool } from 'undici'
+import { randomOf } from '../../test/harness/seed.ts'
+import { round } from '../load/figures.ts'
+import { openSite } from '../load/site.ts'
+import type { Campaign } from '../result.ts'
+import { enrol, openCapturing, SECRET_KEY, type Somebody } from './people.ts'
+import { mannWhitney, median } from './statistics.ts'
+import { surfaces, type Pair, type Request, type Scene, type Surface, type SurfaceName } from './surfaces.ts'
+
+/** Wrong codes of everybody are 200 an hour: a chunk of pairs, two guesses each, stays below it. */
+const CHUNK = 90
+const MOST_DIFFERENCE_MS = 2
+const LEAST_P = 0.001
+const SILENT_MS = 60_000
+
+/**
+ * Pairs of requests, about somebody who is there and about nobody, in random order, to the product as it is started, with
+ * hashes of their real cost: the answers must be equal but for the request's id, and their times must not tell them apart.
+ */
+export const enumerationOf =
+  (names: readonly SurfaceName[]): Campaign =>
+  async ({ seed, runs, seconds = Infinity, say }) => {
+    const started = performance.now()
+    const site = await openSite()
+    const { identity, codes } = openCapturing()
+    const [wrong, figures, covered]: [string[], Record<string, number>, Record<string, number>] = [[], {}, {}]
+    try {
+      const member = site.openApi('api,worker', { SECRET_KEY, TRUSTED_PROXIES: '127.0.0.1' })
+      await member.start()
+      const people = await enrol(site.db, runs)
+      for (const name of names) {
+        const end = performance.now() + (seconds * 1_000) / names.length
+        const measuring = { base: member.base(), scene: { db: site.db, identity, codes }, people, end }
+        const seen = await measure(measuring, surfaces[name], randomOf(seed, name))
+        covered[`${name}: ${surfaces[name].what}`] = seen.known.length
+        Object.assign(figures, judge(name, seen, wrong))
+        say(`${name}: ${JSON.stringify(figures)}`)
+      }
+    } finally {
+      await site.close()
+    }
+    figures['load_1m'] = round(loadavg()[0] ?? 0)
+    return {
+      campaign: 'enumeration',
+      seed,
+      runs: Object.values(covered).reduce((sum, n) => sum + n, 0),
+      seconds: Math.round((performance.now() - started) / 1_000),
+      faults: {},
+      covered,
+      figures,
+      verdict: { twice: 0, lost: 0, stuck: 0, invariants: 0 },
+      wrong,
+    }
+  }
+
+/** Milliseconds of each answer, and the answers that were not equal. */
+type Seen = { readonly known: number[]; readonly unknown: number[]; readonly differ: string[] }
+
+type Measuring = {
+  readonly base: string
+  readonly scene: Scene
+  readonly people: readonly Somebody[]
+  /** By performance.now(): no chunk begins after it. */
+  readonly end: number
+}
+
+async function measure(
+  { base, scene, people, end }: Measuring,
+  surface: Surface,
+  random: () => number,
+): Promise<Seen> {
+  const pool = new Pool(base, { connections: surface.at_once, headersTimeout: SILENT_MS })
+  const seen: Seen = { known: [], unknown: [], differ: [] }
+  const warm: Seen = { known: [], unknown: [], differ: [] }
+  try {
+    for (let from = 0; from < people.length && performance.now() < end; from += CHUNK) {
+      const pairs = [...(await surface.pairsOf(scene, people.slice(from, from + CHUNK), from))]
+      // What is compiled and connected on the way says nothing about the product's usual pace.
+      const kept = from === 0 ? warm : seen
+      const one = async (): Promise<void> => {
+        for (let pair = pairs.shift(); pair !== undefined; pair = pairs.shift())
+          await askBoth(pool, pair, { seen: kept, known_first: random() < 0.5 })
+      }
+      await Promise.all(Array.from({ length: surface.at_once }, one))
+    }
+  } finally {
+    await pool.destroy()
+  }
+  seen.differ.push(...warm.differ)
+  return seen
+}
+
+async function askBoth(
+  pool: Pool,
+  { known, unknown }: Pair,
+  { seen, known_first }: { readonly seen: Seen; readonly known_first: boolean },
+): Promise<void> {
+  const first = await ask(pool, known_first ? known : unknown)
+  const second = await ask(pool, known_first ? unknown : known)
+  const [of_known, of_unknown] = known_first ? [first, second] : [second, first]
+  seen.known.push(of_known.ms)
+  seen.unknown.push(of_unknown.ms)
+  if (of_known.said !== of_unknown.said) seen.differ.push(`${of_known.said} ≠ ${of_unknown.said}`)
+}
+
+/** What may differ between any two answers. */
+const ITS_OWN = new Set(['date', 'x-request-id'])
+
+async function ask(pool: Pool, { path, headers, body }: Request): Promise<{ ms: number; said: string }> {
+  const started = performance.now()
+  const answer = await pool.request({
+    method: 'POST',
+    path,
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify(body),
+  })
+  const text = await answer.body.text()
+  const ms = performance.now() - started
+  const own = String(answer.headers['x-request-id'])
+  const kept = Object.entries(answer.headers).filter(([name]) => !ITS_OWN.has(name))
+  return { ms, said: `${answer.statusCode} ${JSON.stringify(kept)} ${text.replaceAll(own, '(request)')}` }
+}
+
+function judge(name: SurfaceName, { known, unknown, differ }: Seen, wrong: string[]): Record<string, number> {
+  const difference = median(known) - median(unknown)
+  const p = mannWhitney(known, unknown)
+  for (const one of differ.slice(0, 5)) wrong.push(`${name}: answers that differ: ${one}`)
+  if (!(Math.abs(difference) < MOST_DIFFERENCE_MS))
+    wrong.push(`${name}: the medians are ${difference.toFixed(3)} ms apart`)
+  if (!(p > LEAST_P)) wrong.push(`${name}: the times tell known from unknown (p = ${p})`)
+  return {
+    [`${name}_pairs`]: known.length,
+    [`${name}_known_median_ms`]: round(median(known)),
+    [`${name}_unknown_median_ms`]: round(median(unknown)),
+    [`${name}_medians_apart_ms`]: Math.round(difference * 1_000) / 1_000,
+    [`${name}_p`]: Math.round(p * 10_000) / 10_000,
+    [`${name}_answers_differ`]: differ.length,
+  }
+}
