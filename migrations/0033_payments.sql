@@ -12,4 +12,9 @@ create policy by_account on payments_incoming using (
   (select platform_sees_all()) or account_id = any (array(select a.id from payments_accounts a))
 );
 
+select platform_guard('payments_top_ups');
+create policy by_account on payments_top_ups using (
+  (select platform_sees_all()) or account_id = any (array(select a.id from payments_accounts a))
+);
+
 select platform_guard_module('payments');

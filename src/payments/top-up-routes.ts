@@ -50,7 +50,7 @@ const topUpRoute = (rail: string): Route =>
     summary: 'Book money that arrived (in production: propose it); the reference is unique per account',
     access: may('accounts.top_up'),
     params: accountParams,
-    body: z.object({
+    body: z.strictObject({
       amount: z.int().min(1).max(Number(MAX_AMOUNT)),
       reference: z.string().regex(/^[A-Za-z0-9@._+-]{1,100}$/),
     }),

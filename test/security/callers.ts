@@ -1,9 +1,13 @@
 import { randomUUID, sign } from 'node:crypto'
 import {
+  createKey,
   ensureOrganization,
+  keyScopes,
   memberRoles,
   personRoles,
   putMember,
+  revokeKey,
+  rotateKey,
   type MemberRole,
   type PersonRole,
 } from '../../src/identity/index.ts'
@@ -20,6 +24,8 @@ export type Caller = {
 } & (
   | { readonly kind: 'stranger' }
   | { readonly kind: 'demo' }
+  /** An API key with every scope. */
+  | { readonly kind: 'key'; readonly organization: 'owner' | 'other' }
   | {
       readonly kind: 'person'
       readonly roles: readonly PersonRole[]
@@ -48,6 +54,8 @@ export async function openCallers(server: TestServer): Promise<readonly Caller[]
     )),
     ...(await Promise.all(memberRoles.map((role) => member(server, role, [role], DEMO_ORGANIZATION)))),
     await member(server, 'a member of another organisation', memberRoles, OTHER_ORGANIZATION),
+    await key(server, 'an API key with every scope', DEMO_ORGANIZATION),
+    await key(server, 'an API key of another organisation', OTHER_ORGANIZATION),
   ]
 }
 
@@ -73,6 +81,39 @@ async function member(
   }
 }
 
+async function key(server: TestServer, name: string, organization: string): Promise<Caller> {
+  const headers = { ...bearer(await newKey(server, { organization })), ...elsewhere() }
+  return { kind: 'key', name, headers, organization: organization === DEMO_ORGANIZATION ? 'owner' : 'other' }
+}
+
+/** A key as it is made, and what then became of it. Answers its secret. */
+const newKey = (
+  server: TestServer,
+  {
+    organization = DEMO_ORGANIZATION,
+    addresses = [],
+    become,
+  }: {
+    readonly organization?: string
+    readonly addresses?: readonly string[]
+    readonly become?: 'REVOKED' | 'EXPIRED' | 'ROTATED'
+  },
+): Promise<string> =>
+  server.db.tx(async (tx) => {
+    const { id: organization_id } = await ensureOrganization(tx, organization)
+    const maker = { organization_id, name: 'test', person_id: null }
+    const wanted = { service_account: 'paie', scopes: keyScopes, addresses, expires_at: null }
+    const { key: made, secret } = await createKey(tx, { key_mode: 'test' }, maker, wanted)
+    const { public_id } = made
+    if (become === 'REVOKED') await revokeKey(tx, maker, public_id)
+    if (become === 'ROTATED') await rotateKey(tx, maker, { public_id, grace_s: 0 })
+    if (become === 'EXPIRED')
+      await tx.run(sql`
+        update identity_api_keys set created_at = cauri_now() - interval '2 days', expires_at = cauri_now() - interval '1 day'
+        where public_id = ${public_id}`)
+    return secret
+  })
+
 /** Whose credentials are none, or no longer good, or were never for us. */
 async function strangers(server: TestServer): Promise<readonly Caller[]> {
   const stranger = (name: string, headers: Readonly<Record<string, string>>): Caller => ({
@@ -96,6 +137,13 @@ async function strangers(server: TestServer): Promise<readonly Caller[]> {
     stranger(
       'with a token for another audience',
       bearer(await resigned(server, living, { aud: 'urn:other' })),
+    ),
+    stranger('with a revoked API key', bearer(await newKey(server, { become: 'REVOKED' }))),
+    stranger('with an expired API key', bearer(await newKey(server, { become: 'EXPIRED' }))),
+    stranger('with an API key from before its rotation', bearer(await newKey(server, { become: 'ROTATED' }))),
+    stranger(
+      'with an API key from an address that it is not bound to',
+      bearer(await newKey(server, { addresses: ['192.0.2.1'] })),
     ),
   ]
 }

@@ -8,11 +8,18 @@ import { noPressure } from '../../src/platform/pressure.ts'
 import { openWatch } from '../../src/platform/watch.ts'
 import { filesOf } from '../../src/providers.ts'
 import { identityOf, kycOf } from '../../src/wiring.ts'
+import { memberRoles } from '../../src/identity/index.ts'
 import { multipart, standardCsv } from '../harness/multipart.ts'
+import type { Furnished } from './furnish.ts'
 import { answerOf, SECRET_KEY, type Answer, type TestServer } from '../harness/server.ts'
 
 /** Somebody's rows, by the names of the parameters of paths. */
-export type Whose = { readonly id: string; readonly account_id: string; readonly transferId: string }
+export type Whose = Furnished & {
+  readonly organization: string
+  readonly batch: string
+  readonly account_id: string
+  readonly transferId: string
+}
 
 export type Holed = {
   /** Every route of an organisation. */
@@ -27,7 +34,7 @@ export type Holed = {
  */
 export async function openHoled(
   server: TestServer,
-  { caller, believed, calls }: { readonly caller: bigint; readonly believed: bigint; readonly calls: Db },
+  { caller, believed, calls }: { readonly caller: bigint; readonly believed: Believed; readonly calls: Db },
 ): Promise<Holed> {
   const { ctx } = server.app
   const secrets = { config: ctx.config, secret_key: SECRET_KEY }
@@ -61,14 +68,16 @@ export async function openHoled(
   }
 }
 
-function believing({ handle }: Route, organization_id: bigint): Route['handle'] {
-  const actor: Actor = { kind: 'organization', organization_id, name: 'believed' }
+type Believed = { readonly organization_id: bigint; readonly person_id: bigint }
+
+function believing({ handle }: Route, believed: Believed): Route['handle'] {
+  const actor: Actor = { kind: 'organization', ...believed, name: 'believed', roles: memberRoles }
   return (input) => handle(Object.assign({}, input, { actor }))
 }
 
 /** What it asks for besides does not matter: whose rows they are is looked at first. */
 async function ask(base: string, { method, path, body }: Route, whose: Whose): Promise<Answer> {
-  const given: Readonly<Record<string, string>> = whose
+  const given = namesIn(path, whose)
   const filled = path.replaceAll(/:(\w+)/g, (_, name: string) => given[name] ?? '1')
   const url = base + filled + (path.endsWith('/wait') ? '?timeout=1' : '')
   if (method === 'GET') return read(url)
@@ -77,10 +86,37 @@ async function ask(base: string, { method, path, body }: Route, whose: Whose): P
     const form = multipart([{ name: 'payer_account', value: whose.account_id }, file])
     return answerOf(await fetch(url, { method, headers: form.headers, body: form.body }))
   }
-  const sent = path.endsWith('/top-ups') ? { amount: 100, reference: 'holed' } : {}
+  const sent = bodies.find(([of]) => of.test(`${method} ${path}`))?.[1] ?? {}
   const headers = { 'content-type': 'application/json' }
   return answerOf(await fetch(url, { method, headers, body: JSON.stringify(sent) }))
 }
+
+/** What each parameter of this path stands for. */
+function namesIn(path: string, whose: Whose): Readonly<Record<string, string>> {
+  const { key, service_account, organization, batch, top_up, member, invitation, proposal } = whose
+  const id = path.startsWith('/api/api-keys')
+    ? key
+    : path.startsWith('/api/service-accounts')
+      ? service_account
+      : path.startsWith('/api/organizations')
+        ? organization
+        : path.includes('/top-ups/')
+          ? top_up
+          : batch
+  const { account_id, transferId } = whose
+  return { id, account_id, transferId, person_id: member, invitation_id: invitation, proposal_id: proposal }
+}
+
+/** Bodies that the schemas let through. */
+const bodies: readonly (readonly [of: RegExp, body: object])[] = [
+  [/\/top-ups$/, { amount: 100, reference: 'holed' }],
+  [/\/(approve|reject)$/, { list_hash: 'x', reason: 'x' }],
+  [/POST \/api\/api-keys$/, { service_account: 'trou', scopes: ['bulk.read'] }],
+  [/POST \/api\/service-accounts$/, { name: 'trou' }],
+  [/PATCH \/api\/organizations\/:id$/, { approval_over: 5 }],
+  [/PATCH .*\/members\//, { roles: ['SUPERVISEUR'] }],
+  [/\/invitations$/, { phone_number: '+237699000001', roles: ['SUPERVISEUR'] }],
+]
 
 /** Of an event stream, its first words. */
 async function read(url: string): Promise<Answer> {

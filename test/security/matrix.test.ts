@@ -34,9 +34,13 @@ function verdictOf(rule: Rule, caller: Caller): Verdict {
   if (caller.kind === 'stranger') return 'AUTHENTICATION_REQUIRED'
   if (caller.kind === 'demo')
     return rule.of === 'organization' && rule.demo ? 'allowed' : 'AUTHENTICATION_REQUIRED'
+  if (caller.kind === 'key') return rule.of === 'organization' && rule.key ? 'allowed' : 'NOT_ALLOWED'
   const roles: readonly string[] = rule.of === 'organization' ? caller.member : caller.roles
   return rule.roles.some((role) => roles.includes(role)) ? 'allowed' : 'NOT_ALLOWED'
 }
+
+/** Whether what is the owner's is foreign to him. */
+const isOfOther = (caller: Caller): boolean => 'organization' in caller && caller.organization === 'other'
 
 /** A member that no body has: where the caller is let in, the call ends there, without an effect. */
 const NO_SUCH_MEMBER = { x_no_such_member: true }
@@ -103,10 +107,10 @@ test('another’s object answers as one that does not exist, in the same words, 
     for (const caller of callers.filter(
       (one) => verdictOf(rule, one) === 'allowed' && !ids.see_all.includes(one.name),
     )) {
-      const body = route.json === undefined ? undefined : (ids.body ?? {})
+      const body = route.json && bodyOf(ids.body ?? {}, route.json)
       const ask = async (params: Readonly<Record<string, string>>): Promise<unknown> =>
         wordsOf(await server.call(route.method, filled(route.path, params), body, caller.headers), params)
-      const not_his = caller.kind === 'person' && caller.organization === 'other' ? ids.own : ids.foreign
+      const not_his = isOfOther(caller) ? ids.own : ids.foreign
       const [foreign, unknown] = [await ask(not_his), await ask(ids.unknown)]
       expect([route.operation, caller.name, foreign]).toEqual([
         route.operation,
@@ -119,6 +123,10 @@ test('another’s object answers as one that does not exist, in the same words, 
   }
   expect(asked).toBeGreaterThan(20)
 })
+
+/** Of what the rows of a path may be sent, what this route takes. */
+const bodyOf = (body: object, names: readonly string[]): object =>
+  Object.fromEntries(Object.entries(body).filter(([name]) => names.includes(name)))
 
 /** What an answer says, but for the names that the caller gave himself. */
 function wordsOf({ status, text }: Answer, params: Readonly<Record<string, string>>): object {
@@ -134,9 +142,7 @@ test('what is his own a caller finds: the cells above are about objects that exi
     const ids = objects.of(route)
     if (rule?.of !== 'organization' || ids.foreign === undefined || route.operation.startsWith('wait'))
       continue
-    for (const caller of callers.filter(
-      (one) => verdictOf(rule, one) === 'allowed' && (one.kind !== 'person' || one.organization === 'owner'),
-    )) {
+    for (const caller of callers.filter((one) => verdictOf(rule, one) === 'allowed' && !isOfOther(one))) {
       const { status } = await call(route, caller, ids.own)
       // Who waits for a batch that nobody pays is told so far.
       const fine = route.operation.startsWith('wait') ? 408 : 200

@@ -1,3 +1,6 @@
+import { ensureOrganization, putMember } from '../../src/identity/index.ts'
+import { DEMO_ORGANIZATION } from '../../src/wiring.ts'
+import { furnish, type Furnished } from './furnish.ts'
 import { FOREIGN_ACCOUNT } from '../harness/foreign.ts'
 import { sendDocument } from '../harness/kyc.ts'
 import { registerPerson } from '../harness/people.ts'
@@ -43,6 +46,7 @@ export async function openObjects(server: TestServer, { batch, account }: Given)
   const { id, access } = await registerPerson(server)
   const { id: session } = await server.db.one<{ id: string }>(sql`
     select id from identity_sessions where person_id = ${id}`)
+  const { own: house, foreign: other } = await furnished(server)
   const rows: readonly (readonly [path: RegExp, row: Partial<Row>])[] = [
     [
       /^\/api\/bulk-transfers\/\{id\}\/lines\//,
@@ -53,8 +57,51 @@ export async function openObjects(server: TestServer, { batch, account }: Given)
       },
     ],
     [
+      /^\/api\/bulk-transfers\/\{id\}\/(approve|reject)/,
+      {
+        own: { id: batch.own },
+        foreign: { id: batch.foreign },
+        unknown: { id: 'bulk-unknown' },
+        body: { list_hash: 'x', reason: 'x' },
+      },
+    ],
+    [
       /^\/api\/bulk-transfers\/\{id\}/,
       { own: { id: batch.own }, foreign: { id: batch.foreign }, unknown: { id: 'bulk-unknown' } },
+    ],
+    [
+      /^\/api\/api-keys\/\{id\}/,
+      { own: { id: house.key }, foreign: { id: other.key }, unknown: { id: '0'.repeat(12) } },
+    ],
+    [
+      /^\/api\/service-accounts\/\{id\}/,
+      {
+        own: { id: house.service_account },
+        foreign: { id: other.service_account },
+        unknown: { id: '999999' },
+      },
+    ],
+    [
+      /^\/api\/organizations\/\{id\}/,
+      {
+        own: inOrganization(house.organization, house),
+        foreign: inOrganization(other.organization, other),
+        unknown: inOrganization('999999', house),
+        body: { roles: ['SUPERVISEUR'], approval_over: 5, phone_number: '+237699000001' },
+        see_all: ['ADMIN'],
+      },
+    ],
+    [
+      /^\/api\/core\/proposals\/\{proposal_id\}/,
+      { own: { proposal_id: house.proposal }, unknown: noProposal },
+    ],
+    [
+      /^\/api\/accounts\/\{account_id\}\/top-ups\/\{id\}/,
+      {
+        own: { account_id: account, id: house.top_up },
+        foreign: { account_id: FOREIGN_ACCOUNT, id: other.top_up },
+        unknown: { account_id: 'ACC-UNKNOWN', id: other.top_up },
+      },
     ],
     [
       /^\/api\/accounts\/\{account_id\}/,
@@ -111,6 +158,32 @@ export async function openObjects(server: TestServer, { batch, account }: Given)
       return { ...none, ...row }
     },
   }
+}
+
+const noProposal = { proposal_id: `prp-${'0'.repeat(26)}` }
+
+const inOrganization = (id: string, { member, invitation, proposal }: Furnished): Ids => ({
+  id,
+  person_id: member,
+  invitation_id: invitation,
+  proposal_id: proposal,
+})
+
+type Both = Readonly<Record<'own' | 'foreign', Furnished & { readonly organization: string }>>
+
+/** One of everything for the demo organisation and for another one, each with a member whom no caller of the test is. */
+async function furnished(server: TestServer): Promise<Both> {
+  const house = async (name: string): Promise<Both['own']> => {
+    const { id: person_id } = await registerPerson(server)
+    const organization_id = await server.db.tx(async (tx) => {
+      const { id } = await ensureOrganization(tx, name)
+      await putMember(tx, { organization_id: id, person_id, roles: ['SUPERVISEUR'] })
+      return id
+    })
+    const has = await furnish(server.db, { organization_id, person_id })
+    return { ...has, organization: String(organization_id) }
+  }
+  return { own: await house(DEMO_ORGANIZATION), foreign: await house('Une autre caisse') }
 }
 
 const notification = async ({ db }: TestServer, person_id: bigint): Promise<string> =>

@@ -34,7 +34,7 @@ const approveRoute = (deps: BulkDeps): Route =>
     path: '/api/bulk-transfers/:id/approve',
     operation_id: 'approveBulkTransfer',
     summary: 'Approve a batch that somebody else made: it is paid from now on',
-    body: z.object({ list_hash, reason: reason.optional() }),
+    body: z.strictObject({ list_hash, reason: reason.optional() }),
     handle: async ({ ctx, actor, params, body, idempotency }) => {
       const decision = { bulk_id: params.id, list_hash: body.list_hash, reason: body.reason ?? null }
       const bulk = await approveBulk(ctx.db, approverOf(actor), decision, idempotency)
@@ -50,7 +50,7 @@ const rejectRoute = (deps: BulkDeps): Route =>
     path: '/api/bulk-transfers/:id/reject',
     operation_id: 'rejectBulkTransfer',
     summary: 'Reject a batch that somebody else made: it is cancelled and its money returns',
-    body: z.object({ list_hash, reason }),
+    body: z.strictObject({ list_hash, reason }),
     handle: async ({ ctx, actor, params, body, idempotency }) => {
       const decision = { bulk_id: params.id, list_hash: body.list_hash, reason: body.reason }
       const bulk = await rejectBulk(ctx.db, approverOf(actor), decision, deps.handlers, idempotency)
