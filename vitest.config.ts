@@ -19,7 +19,7 @@ export default defineConfig({
   test: {
     globalSetup: './test/harness/global.ts',
     pool: 'forks',
-    maxWorkers: 2,
+    maxWorkers: 3,
     reporters: ['default', summary()],
     sequence: { sequencer: LongestFirst },
     coverage: { provider: 'v8', include: ['src/**/*.ts'], exclude: ['src/**/*.test.ts'] },
