@@ -73,9 +73,9 @@ export const edgeMutants: readonly Mutant[] = [
     name: 'the answer kept for a key after the effect’s transaction',
     costs: 'killed in between, the retry with the same key does it again',
     file: 'src/bulk/create.ts',
-    find: '        await completion.complete(tx, createdAnswer({ bulk_id, warnings }))\n',
+    find: '        await completion.complete(tx, createdAnswer(created))\n',
     replace:
-      '        setTimeout(() => void deps.db.tx((late) => completion.complete(late, createdAnswer({ bulk_id, warnings }))), 0)\n',
+      '        setTimeout(() => void deps.db.tx((late) => completion.complete(late, createdAnswer(created))), 0)\n',
     caught_by: [
       test('test/schedules/double-click.test.ts'),
       interleavings(),

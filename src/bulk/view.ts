@@ -17,13 +17,14 @@ export const progressView = (bulk: Bulk): ProgressView => ({
   uncertain: bulk.uncertain,
   paused: bulk.paused,
   ...(bulk.pause_reason === null ? {} : { pause_reason: bulk.pause_reason }),
-  awaiting_approval: bulk.awaiting_approval,
+  ...(bulk.awaiting_approval ? { awaiting_approval: true } : {}),
   progress_percent: progressPercent(bulk),
 })
 
 /** The whole answer of `status`, without its lines. Amounts in minor units; `fees` is what the rail took besides. */
 export const statusView = (bulk: Bulk): StatusView => ({
   ...progressView(bulk),
+  awaiting_approval: bulk.awaiting_approval,
   total_amount: toJson(bulk.total_amount),
   completed_amount: toJson(bulk.completed_amount),
   fees: toJson(bulk.fees),

@@ -123,7 +123,7 @@ test('a batch above the limit is never paid before its approval: not by workers,
 
   await startWorker()
   const approved = await act(approver, id, 'approve', { list_hash: waiting.list_hash, reason: 'conforme' })
-  expect([approved.status, approved.body.awaiting_approval]).toEqual([200, false])
+  expect([approved.status, approved.body.awaiting_approval]).toEqual([200, undefined])
   await stream.next('it is paid', ({ event, data }) => event === 'done' && data.state === 'COMPLETED')
   expect(await paidTo()).toBe(6)
   await stopWorkers()

@@ -91,6 +91,9 @@ async function ask(base: string, { method, path, body }: Route, whose: Whose): P
   return answerOf(await fetch(url, { method, headers, body: JSON.stringify(sent) }))
 }
 
+/** What these write would be the first row of the other organisation. */
+export const MAKES_A_ROW = new Set(['createApiKey', 'createServiceAccount', 'proposeSettings'])
+
 /** What each parameter of this path stands for. */
 function namesIn(path: string, whose: Whose): Readonly<Record<string, string>> {
   const { key, service_account, organization, batch, top_up, member, invitation, proposal } = whose

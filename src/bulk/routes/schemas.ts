@@ -19,7 +19,10 @@ export const progress = z
     uncertain: z.int().describe('lines whose outcome is not known yet; their money stays reserved'),
     paused: z.boolean(),
     pause_reason: z.string().optional(),
-    awaiting_approval: z.boolean().describe('nothing is paid until another person than its maker approves'),
+    awaiting_approval: z
+      .literal(true)
+      .optional()
+      .describe('nothing is paid until another person than its maker approves'),
     progress_percent: z.number().describe('final lines ÷ total × 100, rounded down to two decimals'),
   })
   .meta({ id: 'BulkProgress' })
@@ -44,6 +47,7 @@ export const line = z
 
 export const status = progress
   .extend({
+    awaiting_approval: z.boolean().describe('nothing is paid until another person than its maker approves'),
     total_amount: amount,
     completed_amount: amount,
     fees: amount,
