@@ -19,7 +19,7 @@ export default defineConfig({
   test: {
     globalSetup: './test/harness/global.ts',
     pool: 'forks',
-    maxWorkers: 3,
+    maxWorkers: 3, // on two cores: a file mostly waits for deadlines, leases, and a rail that is slow on purpose
     reporters: ['default', summary()],
     sequence: { sequencer: LongestFirst },
     coverage: { provider: 'v8', include: ['src/**/*.ts'], exclude: ['src/**/*.test.ts'] },
