@@ -79,12 +79,7 @@ export async function openWorker(
   })
   const pursuing = openPursuing(ctx, options, outbound, atStop)
   await workOnChecks(jobs, pursuing)
-  await jobs.work('ledger.check', () => checkHourly(ctx))
-  await jobs.work('housekeeping', () => keepHouse(ctx, pursuing))
-  await jobs.work('reviews.remind', () => remindReviewers(db))
-  await jobs.schedule('ledger.check', '17 * * * *')
-  await jobs.schedule('reviews.remind', '23 6 * * *')
-  await jobs.schedule('housekeeping', '41 3 * * *')
+  await workByTheClock(jobs, ctx, pursuing)
   const identity = identityOf(options)
   const handlers: outbox.OutboxHandlers<OutboxKind> = {
     'bulk.approval_asked': askApprovers,
@@ -118,6 +113,15 @@ export async function openWorker(
   atStop(() => mojaloop.driver.stop(7_000))
   mojaloop.driver.start()
   return mojaloop.driver
+}
+
+async function workByTheClock(jobs: Jobs<Queue>, ctx: Ctx, pursuing: PursueDeps): Promise<void> {
+  await jobs.work('ledger.check', () => checkHourly(ctx))
+  await jobs.work('housekeeping', () => keepHouse(ctx, pursuing))
+  await jobs.work('reviews.remind', () => remindReviewers(ctx.db))
+  await jobs.schedule('ledger.check', '17 * * * *')
+  await jobs.schedule('housekeeping', '41 3 * * *')
+  await jobs.schedule('reviews.remind', '23 6 * * *')
 }
 
 type CheckDue = { readonly check_id: string }
