@@ -57,10 +57,22 @@ start() {
   fail 'Cauri was not ready within 60 s'
 }
 
-
 # Uses the Cauri that CAURI_URL names, or starts one; $url is where it is.
 open_cauri() {
   url=${CAURI_URL:-}
   [ -n "$url" ] || start
   say "Cauri is at $url"
 }
+
+JSON='Content-Type: application/json'
+# ask WHAT CURL-ARGUMENTS…: calls, shows the answer in one line and leaves it in $answer.
+ask() {
+  say "$1"
+  shift
+  answer=$(curl -sS --fail-with-body "$@") || fail "refused: $answer"
+  say "   ${answer:0:300}"
+}
+member() { field "$1" <<<"$answer"; }
+
+# inner A B < JSON: the member B of the member A.
+inner() { field "$1" | field "$2"; }

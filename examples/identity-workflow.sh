@@ -12,19 +12,6 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 PHONE=+237612345678
 PASSWORD='SecurePassword123!'
-JSON='Content-Type: application/json'
-
-# ask WHAT CURL-ARGUMENTS…: calls, shows the answer in one line and leaves it in $answer.
-ask() {
-  say "$1"
-  shift
-  answer=$(curl -sS --fail-with-body "$@") || fail "refused: $answer"
-  say "   ${answer:0:300}"
-}
-member() { field "$1" <<<"$answer"; }
-
-# inner A B < JSON: the member B of the member A.
-inner() { field "$1" | field "$2"; }
 
 # A photograph of that many pixels, of nobody and of no document.
 photograph() {

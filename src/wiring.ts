@@ -1,9 +1,8 @@
 import { join } from 'node:path'
-import { findBulk, onSettled } from './bulk/index.ts'
+import { onSettled } from './bulk/index.ts'
 import {
-  findPerson,
-  listReached,
   openIdentity,
+  personIn,
   type Identity,
   type IdentityLimits,
   type NewsPort,
@@ -13,11 +12,9 @@ import {
 } from './identity/index.ts'
 import {
   CALLBACK_PATH,
-  kycReasons,
   openKyc,
   type CheckRules,
   type Kyc,
-  type KycNews,
   type KycOutboxKind,
   type PursueDeps,
 } from './kyc/index.ts'
@@ -25,11 +22,10 @@ import { choosePreference, countUnread, listChoices, newsKinds, notify } from '.
 import type { PurposeHandler } from './payments/index.ts'
 import type { Config } from './platform/config.ts'
 import type { Ctx } from './platform/context.ts'
-import { sql, type Tx } from './platform/db.ts'
+import { sql } from './platform/db.ts'
 import { keyRingOf } from './platform/crypto/key-ring.ts'
-import { Refusal, unreachable } from './platform/errors.ts'
+import { Refusal } from './platform/errors.ts'
 import type { Log } from './platform/log.ts'
-import { toJson } from './platform/money.ts'
 import * as outbox from './platform/outbox.ts'
 
 export const DEMO_ORGANIZATION = 'Caisse de démonstration'
@@ -59,7 +55,12 @@ export const spoolFolder = (config: Config): string => join(config.home, 'upload
 
 /** What others are told, and by whom: a new kind without a handler does not compile. */
 export type OutboxKind =
-  'bulk.approval_asked' | 'bulk.finished' | 'identity.reset_asked' | 'notification' | KycOutboxKind
+  | 'bulk.approval_asked'
+  | 'bulk.finished'
+  | 'bulk.maker_told'
+  | 'identity.reset_asked'
+  | 'notification'
+  | KycOutboxKind
 
 /** People and sign-in, as this process has them: one for each process, for the hashes that it makes at once. */
 export const identityOf = ({
@@ -116,26 +117,6 @@ export function pursuingOf(
   return { db, log, kyc, provider, callback_url, policy_url, rules: checkRules(config) }
 }
 
-/** Tells a person what became of his file, in his language, wherever he can be reached. */
-export async function tellKycNews(tx: Tx, { kind, person_id, reason }: KycNews): Promise<void> {
-  const person = await findPerson(tx, BigInt(person_id))
-  if (person === undefined || !person.is_active) return
-  const { id, phone_number: phone, email, preferred_language: language } = person
-  const to = { person_id: id, phone, language, ...(email === null ? {} : { email }) }
-  const sentence = reason === null ? null : kycReasons[reason][language]
-  switch (kind) {
-    case 'kyc_verified':
-    case 'kyc_expired':
-      await notify(tx, to, { kind, news: {} })
-      return
-    case 'kyc_rejected':
-    case 'kyc_resubmit':
-      await notify(tx, to, { kind, news: { reason: sentence } })
-      return
-    default:
-      unreachable(kind)
-  }
-}
 /** What people want to hear of, as notifications keep it. */
 const news: NewsPort = { kinds: newsKinds, listChoices, choose: choosePreference, countUnread }
 
@@ -167,29 +148,17 @@ const sendInvitationFrom =
 
 /** The purposes that a payment can have. Each has its handler, called in the transaction that settles. */
 export const purposeHandlers = {
-  BULK_LINE: onSettled((tx, bulk_id, fact) =>
-    outbox.add<OutboxKind>(tx, 'bulk.finished', bulk_id, {
-      ...fact,
-      organization_id: String(fact.organization_id),
-    }),
-  ),
+  BULK_LINE: onSettled({
+    announce: (tx, bulk_id, fact) =>
+      outbox.add<OutboxKind>(tx, 'bulk.finished', bulk_id, {
+        ...fact,
+        organization_id: String(fact.organization_id),
+      }),
+    tell: async (tx, { bulk_id, organization_id, created_by }) => {
+      if (personIn(created_by) === undefined) return // a key, or the sandbox's own machine: it has a callback
+      await outbox.add<OutboxKind>(tx, 'bulk.maker_told', bulk_id, {
+        organization_id: String(organization_id),
+      })
+    },
+  }),
 } satisfies Record<string, PurposeHandler>
-
-/** Tells the approvers of an organisation that a batch waits for them; not those who made it. */
-export async function askApprovers(tx: Tx, row: outbox.OutboxRow): Promise<void> {
-  const asked = row.payload as { readonly organization_id: string; readonly not_to: readonly string[] }
-  const organization_id = BigInt(asked.organization_id)
-  const bulk = await findBulk(tx, organization_id, row.subject)
-  if (bulk?.awaiting_approval !== true) return // somebody was faster than the message
-  const { organization, total, total_amount, currency } = bulk
-  const news = { organization, total, amount: toJson(total_amount), currency }
-  for (const { person_id, phone_number, email, language } of await listReached(
-    tx,
-    organization_id,
-    'APPROBATEUR',
-  )) {
-    if (asked.not_to.includes(String(person_id))) continue
-    const to = { person_id, phone: phone_number, language, ...(email === null ? {} : { email }) }
-    await notify(tx, to, { kind: 'approval_needed', news })
-  }
-}

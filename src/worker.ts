@@ -31,15 +31,14 @@ import * as outbox from './platform/outbox.ts'
 import { sweepSealedSpool } from './platform/sealed-spool.ts'
 import { deliver, newDelivery, type Delivery } from './webhooks/index.ts'
 import { filesOf, openIdentityCheck, openMail, openSms } from './providers.ts'
+import { askApprovers, remindReviewers, tellKycNews, tellMaker } from './news.ts'
 import {
-  askApprovers,
   identityOf,
   kycOf,
   MOJALOOP,
   pursuingOf,
   purposeHandlers,
   spoolFolder,
-  tellKycNews,
   type AppOptions,
   type OutboxKind,
 } from './wiring.ts'
@@ -52,6 +51,7 @@ const queues = {
   'kyc.check': { retries: 0, expire_s: 300 },
   'ledger.check': { retries: 0, expire_s: 3_600 },
   housekeeping: { retries: 2, expire_s: 600 },
+  'reviews.remind': { retries: 2, expire_s: 600 },
 } as const satisfies Record<string, QueueRules>
 type Queue = keyof typeof queues
 
@@ -79,13 +79,11 @@ export async function openWorker(
   })
   const pursuing = openPursuing(ctx, options, outbound, atStop)
   await workOnChecks(jobs, pursuing)
-  await jobs.work('ledger.check', () => checkHourly(ctx))
-  await jobs.work('housekeeping', () => keepHouse(ctx, pursuing))
-  await jobs.schedule('ledger.check', '17 * * * *')
-  await jobs.schedule('housekeeping', '41 3 * * *')
+  await workByTheClock(jobs, ctx, pursuing)
   const identity = identityOf(options)
   const handlers: outbox.OutboxHandlers<OutboxKind> = {
     'bulk.approval_asked': askApprovers,
+    'bulk.maker_told': tellMaker,
     'bulk.finished': (tx, row) => announceFinished(tx, row, jobs),
     'identity.reset_asked': (tx, row) => beginReset(tx, identity, row.payload as Identifier),
     'kyc.news': (tx, row) => tellKycNews(tx, row.payload as KycNews),
@@ -116,6 +114,15 @@ export async function openWorker(
   atStop(() => mojaloop.driver.stop(7_000))
   mojaloop.driver.start()
   return mojaloop.driver
+}
+
+async function workByTheClock(jobs: Jobs<Queue>, ctx: Ctx, pursuing: PursueDeps): Promise<void> {
+  await jobs.work('ledger.check', () => checkHourly(ctx))
+  await jobs.work('housekeeping', () => keepHouse(ctx, pursuing))
+  await jobs.work('reviews.remind', () => remindReviewers(ctx.db))
+  await jobs.schedule('ledger.check', '17 * * * *')
+  await jobs.schedule('housekeeping', '41 3 * * *')
+  await jobs.schedule('reviews.remind', '23 6 * * *')
 }
 
 type CheckDue = { readonly check_id: string }

@@ -156,11 +156,11 @@ export const edgeMutants: readonly Mutant[] = [
     name: 'webhooks sent inside the transaction',
     costs: 'the customer is told of an end that is rolled back, or is not told at all',
     file: 'src/wiring.ts',
-    find: `    outbox.add<OutboxKind>(tx, 'bulk.finished', bulk_id, {
-      ...fact,
-      organization_id: String(fact.organization_id),
-    }),`,
-    replace: `    void tx.now().then(() =>
+    find: `      outbox.add<OutboxKind>(tx, 'bulk.finished', bulk_id, {
+        ...fact,
+        organization_id: String(fact.organization_id),
+      }),`,
+    replace: `      void tx.now().then(() =>
       fetch(fact.url, { method: 'POST', body: JSON.stringify({ bulk_id, ...outbox, ...fact.result }) }).catch(() => undefined),
     ) ?? Promise.resolve(),`,
     caught_by: [interleavings(), test('test/flows/bulk-callback.test.ts', 'when the batch is final')],

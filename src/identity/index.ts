@@ -21,7 +21,15 @@ export {
   type SendInvitation,
 } from './identity.ts'
 export { type NewsChoice, type NewsPort } from './news.ts'
-export { kycStates, personName, personRoles, type KycStatus, type Person, type PersonRole } from './person.ts'
+export {
+  kycStates,
+  personIn,
+  personName,
+  personRoles,
+  type KycStatus,
+  type Person,
+  type PersonRole,
+} from './person.ts'
 export { type Cost as PasswordCost } from './password/hash.ts'
 export { attest, createAdministrator, createPerson, type Attested } from './register.ts'
 export { giveRoles, resetSecondFactor, setActive, type Changer } from './administer.ts'

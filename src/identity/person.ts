@@ -45,3 +45,9 @@ export type Person = Profile & {
 
 /** A person as the audit trail names actors and subjects: a number, never a name or a phone. */
 export const personName = (id: bigint): string => `person:${id}`
+
+/** Whom such a name means; undefined where it is somebody else's. */
+export function personIn(name: string): bigint | undefined {
+  const [, digits] = /^person:(\d{1,18})$/.exec(name) ?? []
+  return digits === undefined ? undefined : BigInt(digits)
+}

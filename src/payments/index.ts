@@ -32,7 +32,14 @@ export type { News, PurposeHandler } from './engine/settle.ts'
 export { confirmFeeQuestion, listFeeQuestions, proposeFeeQuestion, type FeeQuestion } from './fee-question.ts'
 export { readFigures, type Figures } from './figures.ts'
 export { attemptsOf, hint, hintLine } from './line.ts'
-export { confirmReview, evidenceOf, listReviews, proposeReview, type ReviewRow } from './review.ts'
+export {
+  confirmReview,
+  countReviews,
+  evidenceOf,
+  listReviews,
+  proposeReview,
+  type ReviewRow,
+} from './review.ts'
 export { openDriver } from './production.ts'
 export { accountRoutes } from './routes.ts'
 export { paymentsGuards, paymentsInvariants } from './check.ts'

@@ -10,6 +10,9 @@ import { production } from './production.ts'
 export type { ReviewRow } from './sql/reviews.ts'
 export const listReviews = q.selectReviews
 
+/** How many lines wait for people, by organisation; only those with some. */
+export const countReviews = q.countReviews
+
 /**
  * One person says how a line in REVIEW ended, with a document that shows it. Nothing moves until another person
  * confirms. Refuses REVIEW_NOT_FOUND, and REVIEW_WRONG_STATE once it was confirmed.

@@ -33,6 +33,17 @@ export const selectReviews = (
       and (${seq}::integer is null or p.seq = ${seq})
     order by p.since, p.id limit ${limit}`)
 
+export const countReviews = (
+  db: Reader,
+): Promise<{ organization_id: bigint; organization: string; waiting: number }[]> =>
+  db.many(sql`
+    select a.organization_id, o.name as organization, count(*)::integer as waiting
+    from payments_pursuits p
+    join payments_batches b on b.id = p.batch_id
+    join payments_accounts a on a.id = b.account_id
+    join identity_public_organizations o on o.id = a.organization_id
+    where p.state = 'REVIEW' group by 1, 2 order by 1`)
+
 export const lockReview = (
   tx: Tx,
   batch: bigint,
