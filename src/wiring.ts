@@ -47,6 +47,8 @@ export type AppOptions = {
   readonly password_cost?: PasswordCost
   /** Other limits and durations of sign-in than the usual ones: tests have shorter ones. */
   readonly limits?: Partial<IdentityLimits>
+  /** How often the worker looks for facts that others are to be told, in milliseconds; every two seconds when absent. */
+  readonly outbox_every_ms?: number
 }
 
 export const spoolFolder = (config: Config): string => join(config.home, 'uploads')

@@ -95,7 +95,8 @@ export async function openWorker(
       await jobs.send(tx, 'notification.send', row.payload as Sending)
     },
   }
-  const runner = outbox.runOutbox(() => outbox.drainOutbox(db, handlers, { log }), log)
+  const drain = (): Promise<unknown> => outbox.drainOutbox(db, handlers, { log })
+  const runner = outbox.runOutbox(drain, log, options.outbox_every_ms)
   atStop(() => runner.close())
   const sealer = openSealer({
     db,

@@ -1,10 +1,9 @@
-import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { mojaloopBackend, readNotification, type BackendReply } from '../connectors/index.ts'
 import type { Ctx } from '../platform/context.ts'
 import { sql } from '../platform/db.ts'
 import { Refusal, type RefusalCode } from '../platform/errors.ts'
 import { languageOf } from '../platform/http/language.ts'
-import { logRequests } from '../platform/http/log-requests.ts'
 import { PROBLEM_TYPE, problemOf, troubleOf } from '../platform/http/problem.ts'
 import { isDirectLoopback } from '../platform/http/sandbox-trust.ts'
 import { assertPlainJson } from '../platform/http/validation.ts'
@@ -36,7 +35,7 @@ const ID = /^[\w-]{1,64}$/
  */
 export async function openBackendListener(ctx: Ctx, options: BackendOptions): Promise<BackendListener> {
   const { log, config } = ctx
-  const app = newServer(ctx)
+  const app = await newServer(ctx)
   serveBackend(app, ctx, options)
   const host = config.CAURI_MODE === 'sandbox' ? '127.0.0.1' : config.HOST
   await app.listen({ host, port: options.port }).catch((error: unknown) => {
@@ -50,7 +49,10 @@ export async function openBackendListener(ctx: Ctx, options: BackendOptions): Pr
   return { port, close: () => app.close() }
 }
 
-function newServer({ log, config }: Ctx): FastifyInstance {
+/** The server's modules are a third of all: whoever only asks this module something, as the command line does, starts without. */
+async function newServer({ log, config }: Ctx): Promise<FastifyInstance> {
+  const { default: Fastify } = await import('fastify')
+  const { logRequests } = await import('../platform/http/log-requests.ts')
   const app = Fastify({
     logger: false,
     bodyLimit: BODY_LIMIT_BYTES,

@@ -1,14 +1,23 @@
 import { hash } from 'node:crypto'
-import { afterAll } from 'vitest'
 import type { CheckImage, CheckJob, IdentityCheck } from '../../src/connectors/identity-check.ts'
 import { openSmileIdV1, openSmileIdV3 } from '../../src/connectors/smile-id/index.ts'
-import { openOutbound } from '../../src/platform/outbound.ts'
+import { openOutbound, type Outbound } from '../../src/platform/outbound.ts'
 import type { TestWorld } from '../../src/simulators/test-world.ts'
+import { atEnd } from '../harness/ends.ts'
 
 export type Version = 'v1' | 'v3'
 
-const outbound = openOutbound({ production: false, allow_loopback: true })
-afterAll(() => outbound.close())
+let opened: Outbound | undefined
+/** One for all the clients of a test file. */
+function outbound(): Outbound {
+  if (opened) return opened
+  const made = openOutbound({ production: false, allow_loopback: true })
+  atEnd(() => {
+    opened = undefined
+    return made.close()
+  })
+  return (opened = made)
+}
 
 export type Where = { readonly api_key?: string; readonly timeout_ms?: number; readonly partner_id?: string }
 
@@ -19,7 +28,7 @@ export const clientAt = (version: Version, url: string, more: Where = {}): Ident
     partner_id: '1234',
     api_key: 'sandbox',
     timeout_ms: 500,
-    outbound,
+    outbound: outbound(),
     ...more,
   })
 

@@ -105,7 +105,6 @@ describe('cancel', () => {
         pending: 0,
         uncertain: 0,
         paused: false,
-        awaiting_approval: false,
         progress_percent: 100,
       },
     ])

@@ -48,10 +48,15 @@ test('it is not told while a line is uncertain, nor when the address is our own'
   )
   for (const own of [server.base, `http://localhost:${server.port}`])
     await upload(standardCsv(1, own === server.base ? 100 : 200), `${own}/api/transfers`)
+  const statusNow = async (): Promise<[string, number]> => {
+    const { body } = await server.call('GET', `/api/bulk-transfers/${open}/status`)
+    return [body.state, body.uncertain]
+  }
+  await until('its line is uncertain', async () => (await statusNow())[1] === 1)
+  // When a later list is told, this one would have been told too.
   const paid = await upload(standardCsv(1, 300), `${receiver.url}/paid`)
   await until('the last one is told', async () => receiver.received.length > 0, 15_000)
-  const status = (await server.call('GET', `/api/bulk-transfers/${open}/status`)).body
-  expect([status.state, status.uncertain]).toEqual(['PROCESSING', 1])
+  expect(await statusNow()).toEqual(['PROCESSING', 1])
   expect(receiver.received.map(({ path }) => path)).toEqual(['/hook/paid'])
   expect(receiver.received[0]?.body).toContain(paid)
 })

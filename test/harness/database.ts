@@ -1,6 +1,7 @@
-import { afterAll, inject } from 'vitest'
+import { inject } from 'vitest'
 import { openDb, type Db } from '../../src/platform/db.ts'
 import { cloneTemplate } from './clones.ts'
+import { atEnd } from './ends.ts'
 
 export type FreshDatabase = {
   /** As the owner; the application itself is given this one and takes its role by itself. */
@@ -23,10 +24,3 @@ export async function freshDatabase(): Promise<FreshDatabase> {
   atEnd(drop)
   return { url, db, ownerUrl: url, drop }
 }
-
-/** Inside a test `afterAll` cannot be registered any more; the clean-up then waits in the list of the file. */
-const ends: (() => Promise<void>)[] = []
-afterAll(async () => {
-  for (const end of ends.splice(0).toReversed()) await end()
-})
-const atEnd = (end: () => Promise<void>): void => void ends.push(end)

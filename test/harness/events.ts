@@ -1,5 +1,5 @@
 import { request, type IncomingHttpHeaders } from 'node:http'
-import { afterAll } from 'vitest'
+import { atEnd } from './ends.ts'
 import { until } from './wait.ts'
 
 export type StreamEvent = {
@@ -21,9 +21,6 @@ export type EventStream = {
   readonly next: (what: string, wanted: (event: StreamEvent) => boolean) => Promise<StreamEvent>
   readonly close: () => void
 }
-
-const open = new Set<() => void>()
-afterAll(() => open.forEach((close) => close()))
 
 /** Reads a stream of server-sent events, each field as the standard says; one `data:` line an event, as ours have. */
 export function openEvents(
@@ -47,7 +44,7 @@ export function openEvents(
       answer.on('close', () => (ended = true))
       answer.on('error', () => (ended = true))
       const close = (): void => void sent.destroy()
-      open.add(close)
+      atEnd(close)
       resolve({
         status: answer.statusCode ?? 0,
         headers: answer.headers,

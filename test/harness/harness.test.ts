@@ -1,11 +1,14 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, expect, inject, test } from 'vitest'
 import { sql } from '../../src/platform/db.ts'
 import { freshDatabase } from './database.ts'
+import { atEnd, endAll } from './ends.ts'
 import { ask } from './home.ts'
+import { LONGEST } from './longest.ts'
 import { spawnNode } from './process.ts'
 import { freePort, seeded } from './seed.ts'
 import { until } from './wait.ts'
@@ -75,4 +78,30 @@ test('a free port can be listened on', async () => {
   await until('it listens', async () => server.listening)
   expect(server.address()).toMatchObject({ port, address: '127.0.0.1' })
   server.close()
+})
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+
+test('what a test file opened is closed at its end, the last first, whatever fails on the way', async () => {
+  const closed: string[] = []
+  atEnd(() => closed.push('first'))
+  atEnd(() => Promise.reject(new Error('stuck')))
+  atEnd(() => closed.push('last'))
+  await expect(endAll()).rejects.toThrow('Error: stuck')
+  expect(closed).toEqual(['last', 'first'])
+  await endAll()
+  expect(closed).toHaveLength(2)
+})
+
+test('only test files have hooks of their own: a module that files share would run them for the first file alone', () => {
+  const shared = globSync('{src,test,prove,bench,scripts}/**/*.ts', { cwd: ROOT }).filter(
+    (file) => !file.endsWith('.test.ts') && !file.endsWith('each-file.ts'),
+  )
+  const hooks = /^(?:before|after)(?:All|Each)\(/m
+  expect(shared.length).toBeGreaterThan(100)
+  expect(shared.filter((file) => hooks.test(readFileSync(join(ROOT, file), 'utf8')))).toEqual([])
+})
+
+test('the files that begin first are there', () => {
+  expect(LONGEST.filter((file) => !existsSync(join(ROOT, file)))).toEqual([])
 })

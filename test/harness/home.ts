@@ -3,18 +3,16 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, s
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
-import { afterAll } from 'vitest'
 import { isPostmaster, readPostmaster } from '../../src/platform/postgres/postmaster.ts'
+import { atEnd } from './ends.ts'
 
 export const isRoot = process.getuid?.() === 0
-
-const homes: string[] = []
 
 /** An empty folder that any user may pass through; at the end of the file its server is killed and it is removed. */
 export function emptyHome(): string {
   const home = mkdtempSync(join(tmpdir(), 'cauri-home-'))
   chmodSync(home, 0o711)
-  homes.push(home)
+  atEnd(() => removeHome(home))
   return home
 }
 
@@ -64,10 +62,8 @@ export function userId(name: string): { readonly uid: number; readonly gid: numb
   return { uid: Number(uid), gid: Number(gid) }
 }
 
-afterAll(() => {
-  for (const home of homes) {
-    const pid = serverPid(home)
-    if (pid > 0) process.kill(pid, 'SIGKILL')
-    rmSync(home, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 })
-  }
-})
+function removeHome(home: string): void {
+  const pid = serverPid(home)
+  if (pid > 0) process.kill(pid, 'SIGKILL')
+  rmSync(home, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 })
+}

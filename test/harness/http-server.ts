@@ -2,9 +2,9 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { Readable } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
-import { afterAll, beforeAll } from 'vitest'
 import { z } from 'zod'
 import { freshDatabase } from './database.ts'
+import { atEnd } from './ends.ts'
 import { readConfig } from '../../src/platform/config.ts'
 import type { Actor, Ctx } from '../../src/platform/context.ts'
 import { CommitUnknown, type Db } from '../../src/platform/db.ts'
@@ -125,26 +125,26 @@ const authorize =
 
 /** How often the handler of `/api/wait` has begun. */
 export const waits = { begun: 0 }
-let db: Db
-const open: FastifyInstance[] = []
-beforeAll(async () => {
-  strictMode.on = true
-  db = (await freshDatabase()).db
-})
-afterAll(async () => {
-  for (const app of open) await app.close()
-})
+let opened: Promise<Db> | undefined
+/** One database for all the servers of a test file. */
+const database = (): Promise<Db> => {
+  opened ??= freshDatabase().then(({ db }) => db)
+  atEnd(() => (opened = undefined))
+  return opened
+}
 
 /** A server with the routes above, on a free port; `lines` is its log. Closed at the end of the file. */
 export async function start(
   env: NodeJS.ProcessEnv = {},
   more: Partial<ServerOptions> = {},
 ): Promise<{ url: string; app: FastifyInstance; lines: string[] }> {
+  strictMode.on = true
+  const db = await database()
   const lines: string[] = []
   const log = openLog('info', { write: (line) => void lines.push(line) })
   const ctx: Ctx = { db, log, config: readConfig(env) }
   const app = await buildServer({ ctx, routes, authorize: authorize(ctx), ...more })
-  open.push(app)
+  atEnd(() => app.close())
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
   return { url, app, lines }
 }

@@ -1,5 +1,5 @@
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http'
-import { afterAll } from 'vitest'
+import { atEnd } from './ends.ts'
 import { listen } from './listen.ts'
 
 export type Received = {
@@ -28,13 +28,9 @@ export async function openReceiver(
     })
   })
   const port = await listen(server)
-  afterAllClose(() => server.close().closeAllConnections())
+  atEnd(() => server.close().closeAllConnections())
   return { url: `http://127.0.0.1:${port}/hook`, port, received }
 }
 
 const single = (headers: IncomingHttpHeaders): Record<string, string> =>
   Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]))
-
-const closers: (() => void)[] = []
-const afterAllClose = (close: () => void): void => void closers.push(close)
-afterAll(() => closers.splice(0).forEach((close) => close()))

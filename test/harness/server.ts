@@ -112,6 +112,7 @@ export async function openServer(options: ServerOptions = {}): Promise<TestServe
         }),
     secret_key: config.SECRET_KEY ?? SECRET_KEY,
     password_cost: CHEAP,
+    outbox_every_ms: 100,
     ...(options.limits === undefined ? {} : { limits: options.limits }),
   })
   await loadDemo(app.ctx.db)

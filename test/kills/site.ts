@@ -1,4 +1,4 @@
-import { afterAll, expect } from 'vitest'
+import { expect } from 'vitest'
 import { upload } from '../../prove/processes/client.ts'
 import {
   byPayee,
@@ -19,11 +19,9 @@ import {
 } from '../../prove/processes/members.ts'
 import type { Db } from '../../src/platform/db.ts'
 import { killRunning } from '../harness/child.ts'
+import { atEnd } from '../harness/ends.ts'
 import { emptyHome } from '../harness/home.ts'
 import { until } from '../harness/wait.ts'
-
-// Members outlive a test that fails, and a worker that stands still does not hear SIGTERM.
-afterAll(killRunning)
 
 /** One API and one outside world, to which a test adds its workers. */
 export type Site = {
@@ -36,6 +34,8 @@ export type Site = {
 
 export async function openSite(url: string, latency_ms: number, own: Env = {}): Promise<Site> {
   const members = openMembers(emptyHome())
+  // Members outlive a test that fails, and a worker that stands still does not hear SIGTERM.
+  atEnd(killRunning)
   const outside = members.openOutside()
   const env = (): Env => ({ ...QUICK, DATABASE_URL: url, SCHEME_ADAPTER_URL: outside.adapter(), ...own })
   const api = members.openApi(env)

@@ -69,7 +69,9 @@ test(
     const [frozen, other] = await byDriving(db, members)
     const before = await progressOf(db, bulk_id)
     process.kill(frozen.pid(), 'SIGSTOP')
-    await until('the other drives', async () => pidOf(await workerOf(db)) === other.pid())
+    // Stopped in the middle of a transaction it holds its locks until the server ends its session, ten seconds later.
+    const driver = async (): Promise<boolean> => pidOf(await workerOf(db)) === other.pid()
+    await until('the other drives', driver, 30_000)
     await untilSettled(db, bulk_id, before.paid + 400)
     process.kill(frozen.pid(), 'SIGCONT')
     await untilSettled(db, bulk_id, LINES)

@@ -1,6 +1,8 @@
-import { expect, test } from 'vitest'
+import { afterAll, expect, test } from 'vitest'
 import { checkIds, type TakenIds } from './duplicates.ts'
-import { fileOf, limits } from './test-file.ts'
+import { emptyScratch, fileOf, limits } from './test-file.ts'
+
+afterAll(emptyScratch)
 
 type Options = Parameters<typeof checkIds>[2]
 const findDuplicates = async (path: string, options: Options = {}): Promise<TakenIds> =>

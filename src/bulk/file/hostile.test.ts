@@ -1,8 +1,10 @@
 import { closeSync, openSync, writeSync } from 'node:fs'
-import { expect, test } from 'vitest'
+import { afterAll, expect, test } from 'vitest'
 import { Refusal } from '../../platform/errors.ts'
-import { limits, pathOf, readAll, refusalOf } from './test-file.ts'
+import { emptyScratch, limits, pathOf, readAll, refusalOf } from './test-file.ts'
 import { readRows } from './read-rows.ts'
+
+afterAll(emptyScratch)
 
 const HEADER = 'type_id,valeur_id,devise,montant,nom\n'
 const MB = 1_000_000

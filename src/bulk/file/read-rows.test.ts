@@ -1,8 +1,10 @@
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import { refusals } from '../../platform/errors.ts'
 import { rowsRefusal } from './read-rows.ts'
-import { fileOf, readAll, refusalOf } from './test-file.ts'
+import { emptyScratch, fileOf, readAll, refusalOf } from './test-file.ts'
+
+afterAll(emptyScratch)
 
 const STANDARD = 'transferId,amount,currency,partyIdType,partyIdentifier'
 const LIST = 'type_id,valeur_id,devise,montant'

@@ -2,14 +2,16 @@ import { createHash } from 'node:crypto'
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
-import { expect, test } from 'vitest'
+import { afterAll, expect, test } from 'vitest'
 import { spool, sweepSpool } from './spool.ts'
-import { refusalOf, scratch } from './test-file.ts'
+import { emptyScratch, refusalOf, scratch } from './test-file.ts'
+
+afterAll(emptyScratch)
 
 const modeOf = (path: string): number => statSync(path).mode & 0o777
 
 test('an upload is written as it is to a private file, and hashed', async () => {
-  const folder = join(scratch, 'private', 'uploads')
+  const folder = join(scratch(), 'private', 'uploads')
   const content = Buffer.from('transferId,…\r\n\0')
   const { path, bytes, sha256 } = await spool(
     Readable.from([content.subarray(0, 4), content.subarray(4)]),
@@ -25,7 +27,7 @@ test('an upload is written as it is to a private file, and hashed', async () => 
 })
 
 test('a folder that others could read is closed to them', async () => {
-  const folder = join(scratch, 'open')
+  const folder = join(scratch(), 'open')
   mkdirSync(folder)
   chmodSync(folder, 0o755)
   await spool(Readable.from(['x']), folder, { max_bytes: 1 })
@@ -33,7 +35,7 @@ test('a folder that others could read is closed to them', async () => {
 })
 
 test('an upload of ten million rows is refused as soon as the limit is passed, and leaves nothing', async () => {
-  const folder = join(scratch, 'large')
+  const folder = join(scratch(), 'large')
   const rows = Buffer.from('tx-0000001,1,XAF,ALIAS,awa\n'.repeat(1000))
   let given = 0
   function* tenMillion(): Generator<Buffer> {
@@ -47,7 +49,7 @@ test('an upload of ten million rows is refused as soon as the limit is passed, a
 })
 
 test('an upload that breaks off leaves nothing', async () => {
-  const folder = join(scratch, 'aborted')
+  const folder = join(scratch(), 'aborted')
   function* breaksOff(): Generator<string> {
     yield 'transferId'
     expect(readdirSync(folder)).toHaveLength(1)
@@ -59,7 +61,7 @@ test('an upload that breaks off leaves nothing', async () => {
 })
 
 test('a sweep deletes old uploads only: neither fresh ones nor the files of others', async () => {
-  const folder = join(scratch, 'swept')
+  const folder = join(scratch(), 'swept')
   const old = await spool(Readable.from(['a']), folder, { max_bytes: 1 })
   const fresh = await spool(Readable.from(['b']), folder, { max_bytes: 1 })
   writeFileSync(join(folder, 'notes.csv'), 'mine')
@@ -69,5 +71,5 @@ test('a sweep deletes old uploads only: neither fresh ones nor the files of othe
   expect(await sweepSpool(folder, 60_000)).toBe(1)
   const left = new Set(readdirSync(folder).map((name) => join(folder, name)))
   expect(left).toEqual(new Set([fresh.path, join(folder, 'notes.csv')]))
-  expect(await sweepSpool(join(scratch, 'not-there-yet'), 0)).toBe(0)
+  expect(await sweepSpool(join(scratch(), 'not-there-yet'), 0)).toBe(0)
 })

@@ -2,16 +2,20 @@ import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll } from 'vitest'
 import { Refusal } from '../../platform/errors.ts'
 import { type FileLimits, type FileSummary, type ReadOptions, readRows } from './read-rows.ts'
 import type { Row } from './row.ts'
 
-/** A folder for this test file's own CSV files, deleted at its end. */
-export const scratch = mkdtempSync(join(tmpdir(), 'cauri-bulk-file-'))
-afterAll(() => rmSync(scratch, { recursive: true, force: true }))
+/** A folder for a test file's own CSV files, which deletes it at its end: `afterAll(emptyScratch)`. */
+export const scratch = (): string => (folder ??= mkdtempSync(join(tmpdir(), 'cauri-bulk-file-')))
+let folder: string | undefined
 
-export const pathOf = (): string => join(scratch, `${randomUUID()}.csv`)
+export function emptyScratch(): void {
+  if (folder !== undefined) rmSync(folder, { recursive: true, force: true })
+  folder = undefined
+}
+
+export const pathOf = (): string => join(scratch(), `${randomUUID()}.csv`)
 
 export function fileOf(content: string | Buffer): string {
   const path = pathOf()

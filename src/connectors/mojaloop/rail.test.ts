@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import {
   after,
   answer,
+  closeAll,
   closers,
   done,
   fulfilment,
@@ -18,6 +19,8 @@ import {
 } from '../../../test/captures/mojaloop/scripted.ts'
 import type { Reply, Script } from '../../../test/captures/mojaloop/scripted.ts'
 import type { MojaloopOptions } from './rail.ts'
+
+afterEach(closeAll)
 
 describe('probe', () => {
   test.each<[string, Reply, MojaloopOptions['mode'], string]>([

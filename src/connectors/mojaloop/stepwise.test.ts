@@ -1,6 +1,7 @@
-import { describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import {
   after,
+  closeAll,
   condition,
   fulfilment,
   money,
@@ -14,6 +15,8 @@ import {
 } from '../../../test/captures/mojaloop/scripted.ts'
 import type { Call, Reply } from '../../../test/captures/mojaloop/scripted.ts'
 import type { MojaloopOptions } from './rail.ts'
+
+afterEach(closeAll)
 
 describe('stepwise', () => {
   const stepwise = async (change: Parameters<typeof steps>[1] = {}, more: Partial<MojaloopOptions> = {}) => {

@@ -1,7 +1,8 @@
-import { describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import {
   after,
   answer,
+  closeAll,
   done,
   open,
   order,
@@ -10,6 +11,8 @@ import {
   strict,
 } from '../../../test/captures/mojaloop/scripted.ts'
 import type { Reply, Script } from '../../../test/captures/mojaloop/scripted.ts'
+
+afterEach(closeAll)
 
 describe('two phases', () => {
   const MADE = '01M811G177725104KSERFAWCAF'

@@ -1,8 +1,19 @@
-import { expect, test } from 'vitest'
-import { after, answer, done, lenient, open, order, serve } from '../../../test/captures/mojaloop/scripted.ts'
+import { afterEach, expect, test } from 'vitest'
+import {
+  after,
+  answer,
+  closeAll,
+  done,
+  lenient,
+  open,
+  order,
+  serve,
+} from '../../../test/captures/mojaloop/scripted.ts'
 import type { Call, Reply } from '../../../test/captures/mojaloop/scripted.ts'
 import { capture } from '../../../test/captures/mojaloop/replay.ts'
 import { WEDGED } from './watch.ts'
+
+afterEach(closeAll)
 
 /** What SDK 18.0.2 answered once it was wedged by twenty calls for one payee; `call` is what it was asked. */
 type Wedged = { readonly call: string; readonly status: number; readonly body: Record<string, unknown> }

@@ -1,7 +1,6 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
-import { afterEach } from 'vitest'
 import { openMojaloop } from '../../../src/connectors/index.ts'
 import type { MojaloopOptions, Order, PayoutRail } from '../../../src/connectors/index.ts'
 import { openLog } from '../../../src/platform/log.ts'
@@ -13,10 +12,11 @@ export type Reply = { readonly status: number; readonly body?: object | string }
 /** The scripted adapter: one function of the call and of how many came before it. */
 export type Script = (call: Call, nth: number) => Reply
 
+/** What is still open; a test file calls `closeAll` after each of its tests. */
 export const closers: (() => Promise<unknown>)[] = []
-afterEach(async () => {
+export async function closeAll(): Promise<void> {
   for (const close of closers.splice(0).reverse()) await close()
-})
+}
 
 export async function serve(script: Script): Promise<{ url: string; calls: Call[]; sockets: () => number }> {
   const calls: Call[] = []
