@@ -8,6 +8,8 @@ export const campaignNames = [
   'takeover',
   'overload',
   'mutants',
+  'enumeration',
+  'guessing',
 ] as const
 export type CampaignName = (typeof campaignNames)[number]
 
@@ -27,9 +29,9 @@ export type Asked = {
 }
 
 export const USAGE = `usage: npm run prove -- [small|large] [--only ${campaignNames.join(',')}] [--seed N]
-         [--seeds N] [--schedules N] [--kills N] [--postgres-kills N] [--seconds N] [--resume]`
+         [--seeds N] [--schedules N] [--kills N] [--postgres-kills N] [--times N] [--pairs N] [--guesses N] [--seconds N] [--resume]`
 
-/** How much each size tries: seeds, schedules, kills, stops, take-overs, crowds, planted bugs. */
+/** How much each size tries: seeds, schedules, kills, stops, take-overs, crowds, planted bugs, pairs on each surface, guesses. */
 const runsOf: Readonly<Record<Size, Readonly<Record<CampaignName, number>>>> = {
   small: {
     simulation: 3_000,
@@ -39,6 +41,8 @@ const runsOf: Readonly<Record<Size, Readonly<Record<CampaignName, number>>>> = {
     takeover: 0,
     overload: 0,
     mutants: 67,
+    enumeration: 0,
+    guessing: 0,
   },
   large: {
     simulation: 100_000,
@@ -48,6 +52,8 @@ const runsOf: Readonly<Record<Size, Readonly<Record<CampaignName, number>>>> = {
     takeover: 4,
     overload: 1,
     mutants: 67,
+    enumeration: 590,
+    guessing: 1_000_000,
   },
 }
 /** On two slow cores the small one is over in three minutes. */
@@ -71,6 +77,8 @@ export function readArgs(args: readonly string[]): Asked {
     ...given('processes', values.kills),
     ...given('shutdown', values.times),
     ...given('takeover', values.times),
+    ...given('enumeration', values.pairs),
+    ...given('guessing', values.guesses),
   }
   const seconds = numberOf(values.seconds)
   return {
@@ -116,6 +124,8 @@ function parse(args: readonly string[]) {
         kills: text,
         'postgres-kills': text,
         times: text,
+        pairs: text,
+        guesses: text,
         seconds: text,
         resume: { type: 'boolean' },
       },
@@ -136,6 +146,8 @@ export function commandOf(asked: Asked, name: CampaignName): string {
     takeover: `--times ${runs.takeover}`,
     overload: '',
     mutants: '',
+    enumeration: `--pairs ${runs.enumeration}`,
+    guessing: `--guesses ${runs.guessing}`,
   }[name]
   const seconds = asked.seconds[name]
   const limit = seconds === undefined ? '' : `--seconds ${seconds}`

@@ -12,6 +12,8 @@ const campaigns: Readonly<Record<CampaignName, (asked: Asked) => Promise<Campaig
   shutdown: async () => (await import('./load/campaign.ts')).shutdown,
   takeover: async () => (await import('./load/campaign.ts')).takeover,
   overload: async () => (await import('./load/campaign.ts')).overload,
+  enumeration: async () => (await import('./guessing/enumeration.ts')).enumeration,
+  guessing: async () => (await import('./guessing/guesses.ts')).guessing,
   mutants: async () => (await import('./mutants/campaign.ts')).mutants,
 }
 

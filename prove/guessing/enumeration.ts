@@ -6,7 +6,15 @@ import { openSite } from '../load/site.ts'
 import type { Campaign } from '../result.ts'
 import { enrol, openCapturing, SECRET_KEY, type Somebody } from './people.ts'
 import { mannWhitney, median } from './statistics.ts'
-import { surfaces, type Pair, type Request, type Scene, type Surface, type SurfaceName } from './surfaces.ts'
+import {
+  surfaceNames,
+  surfaces,
+  type Pair,
+  type Request,
+  type Scene,
+  type Surface,
+  type SurfaceName,
+} from './surfaces.ts'
 
 /** Wrong codes of everybody are 200 an hour: a chunk of pairs, two guesses each, stays below it. */
 const CHUNK = 90
@@ -18,41 +26,39 @@ const SILENT_MS = 60_000
  * Pairs of requests, about somebody who is there and about nobody, in random order, to the product as it is started, with
  * hashes of their real cost: the answers must be equal but for the request's id, and their times must not tell them apart.
  */
-export const enumerationOf =
-  (names: readonly SurfaceName[]): Campaign =>
-  async ({ seed, runs, seconds = Infinity, say }) => {
-    const started = performance.now()
-    const site = await openSite()
-    const { identity, codes } = openCapturing()
-    const [wrong, figures, covered]: [string[], Record<string, number>, Record<string, number>] = [[], {}, {}]
-    try {
-      const member = site.openApi('api,worker', { SECRET_KEY, TRUSTED_PROXIES: '127.0.0.1' })
-      await member.start()
-      const people = await enrol(site.db, runs)
-      for (const name of names) {
-        const end = performance.now() + (seconds * 1_000) / names.length
-        const measuring = { base: member.base(), scene: { db: site.db, identity, codes }, people, end }
-        const seen = await measure(measuring, surfaces[name], randomOf(seed, name))
-        covered[`${name}: ${surfaces[name].what}`] = seen.known.length
-        Object.assign(figures, judge(name, seen, wrong))
-        say(`${name}: ${JSON.stringify(figures)}`)
-      }
-    } finally {
-      await site.close()
+export const enumeration: Campaign = async ({ seed, runs, seconds = Infinity, say }) => {
+  const started = performance.now()
+  const site = await openSite()
+  const { identity, codes } = openCapturing()
+  const [wrong, figures, covered]: [string[], Record<string, number>, Record<string, number>] = [[], {}, {}]
+  try {
+    const member = site.openApi('api,worker', { SECRET_KEY, TRUSTED_PROXIES: '127.0.0.1' })
+    await member.start()
+    const people = await enrol(site.db, runs)
+    for (const name of surfaceNames) {
+      const end = performance.now() + (seconds * 1_000) / surfaceNames.length
+      const measuring = { base: member.base(), scene: { db: site.db, identity, codes }, people, end }
+      const seen = await measure(measuring, surfaces[name], randomOf(seed, name))
+      covered[`${name}: ${surfaces[name].what}`] = seen.known.length
+      Object.assign(figures, judge(name, seen, wrong))
+      say(`${name}: ${JSON.stringify(figures)}`)
     }
-    figures['load_1m'] = round(loadavg()[0] ?? 0)
-    return {
-      campaign: 'enumeration',
-      seed,
-      runs: Object.values(covered).reduce((sum, n) => sum + n, 0),
-      seconds: Math.round((performance.now() - started) / 1_000),
-      faults: {},
-      covered,
-      figures,
-      verdict: { twice: 0, lost: 0, stuck: 0, invariants: 0 },
-      wrong,
-    }
+  } finally {
+    await site.close()
   }
+  figures['load_1m'] = round(loadavg()[0] ?? 0)
+  return {
+    campaign: 'enumeration',
+    seed,
+    runs: Object.values(covered).reduce((sum, n) => sum + n, 0),
+    seconds: Math.round((performance.now() - started) / 1_000),
+    faults: {},
+    covered,
+    figures,
+    verdict: { twice: 0, lost: 0, stuck: 0, invariants: 0 },
+    wrong,
+  }
+}
 
 /** Milliseconds of each answer, and the answers that were not equal. */
 type Seen = { readonly known: number[]; readonly unknown: number[]; readonly differ: string[] }
