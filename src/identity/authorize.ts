@@ -6,7 +6,6 @@ import type { Credentials } from '../platform/http/credentials.ts'
 import { actAsKey, isKey, readKey } from './api-key/act-as-key.ts'
 import { readCookie } from './cookie-session.ts'
 import type { Identity } from './identity.ts'
-import { listGoodKeys } from './sql/api-keys.ts'
 import { ruleOf, type Rule } from './matrix.ts'
 import { findOrganizationByName } from './organization.ts'
 import { personName } from './person.ts'
@@ -133,8 +132,8 @@ async function asMember(
 }
 
 /**
- * Whether those who opened something that lasts may still have it: their session is open and their role is what it was, or their
- * key is good and has the scope. For each, why not; undefined where it may go on.
+ * Whether those who opened something that lasts may still have it: their session is open and their role is what it was. For
+ * each, why not; undefined where it may go on.
  */
 export async function stillMay(
   db: Db,
@@ -146,19 +145,8 @@ export async function stillMay(
     ),
   )
   const people = [...new Set([...sessions.values()].map(({ person_id }) => person_id))]
-  const keys = new Map(
-    (await listGoodKeys(db, [...new Set(calls.flatMap(({ actor }) => keyOf(actor) ?? []))])).map(
-      ({ public_id, scopes }) => [public_id, scopes] as const,
-    ),
-  )
   const members = Map.groupBy(await listMembershipsOf(db, people), ({ person_id }) => person_id)
   return calls.map(({ actor, access }) => {
-    const key = keyOf(actor)
-    if (key !== undefined) {
-      const scopes = keys.get(key)
-      if (scopes === undefined) return 'AUTHENTICATION_REQUIRED'
-      return scopes.includes(access.action) ? undefined : 'NOT_ALLOWED'
-    }
     const session_id = sessionOf(actor)
     const rule = ruleOf(access.action)
     if (session_id === undefined || rule === undefined || rule.of === 'open') return undefined
@@ -174,6 +162,5 @@ export async function stillMay(
   })
 }
 
-const keyOf = (actor: Actor): string | undefined => (actor.kind === 'organization' ? actor.key : undefined)
 const sessionOf = (actor: Actor): string | undefined =>
   actor.kind === 'anonymous' ? undefined : actor.session_id

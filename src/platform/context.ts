@@ -22,8 +22,6 @@ export type Actor =
       readonly session_id?: string
       /** His roles there. */
       readonly roles?: readonly string[]
-      /** Of a key: its public part. */
-      readonly key?: string
       /** Of a key: the people who know its secret. What it makes they may not approve. */
       readonly behind?: readonly bigint[]
     }

@@ -1,12 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import {
-  createKey,
-  ensureOrganization,
-  putMember,
-  revokeKey,
-  type MemberRole,
-  type ShownKey,
-} from '../../src/identity/index.ts'
+import { ensureOrganization, putMember, type MemberRole } from '../../src/identity/index.ts'
 import { advanceClock } from '../../src/platform/clock.ts'
 import { sql } from '../../src/platform/db.ts'
 import { DEMO_ORGANIZATION } from '../../src/wiring.ts'
@@ -131,37 +124,6 @@ const broken = async (of: EventStream): Promise<unknown> => {
   await until('it is closed', async () => of.ended())
   return data
 }
-
-test('an open stream of a program ends when its key does, or loses the scope; others go on', async () => {
-  const maker = { organization_id: demo, name: 'test', person_id: null }
-  const key = (): Promise<ShownKey> =>
-    server.db.tx((tx) =>
-      createKey(tx, { key_mode: 'test' }, maker, {
-        service_account: 'paie',
-        scopes: ['bulk.read'],
-        addresses: [],
-        expires_at: null,
-      }),
-    )
-  const [witness, revoked, expired, narrowed] = [await key(), await key(), await key(), await key()]
-  const open = ({ secret }: ShownKey) => stream('', bearer(secret))
-  const streams = [await open(revoked), await open(expired), await open(narrowed)] as const
-  const goes_on = await open(witness)
-  expect([...streams, goes_on].map(({ status }) => status)).toEqual([200, 200, 200, 200])
-  await server.db.tx((tx) => revokeKey(tx, maker, revoked.key.public_id))
-  const gone = { code: 'AUTHENTICATION_REQUIRED', retry: false }
-  expect(await broken(streams[0])).toEqual(gone)
-  await server.db.run(sql`
-    update identity_api_keys set created_at = cauri_now() - interval '2 days', expires_at = cauri_now() - interval '1 day'
-    where public_id = ${expired.key.public_id}`)
-  expect(await broken(streams[1])).toEqual(gone)
-  await server.db.run(
-    sql`update identity_api_keys set scopes = '{accounts.read}' where public_id = ${narrowed.key.public_id}`,
-  )
-  expect(await broken(streams[2])).toEqual({ code: 'NOT_ALLOWED', retry: false })
-  expect(goes_on.ended()).toBe(false)
-  goes_on.close()
-})
 
 test('an open stream ends when its session does, its role is gone or its person is disabled; others go on', async () => {
   const witness = await stream('', bearer((await member()).access))

@@ -37,7 +37,7 @@ export async function actAsKey(
   const { organization_id, public_id, people } = key
   if (presented.organization !== undefined && presented.organization !== String(organization_id))
     throw new Refusal('ORGANIZATION_NOT_FOUND')
-  return { kind: 'organization', organization_id, name: keyName(public_id), key: public_id, behind: people }
+  return { kind: 'organization', organization_id, name: keyName(public_id), behind: people }
 }
 
 /** A key as the audit trail names it. */

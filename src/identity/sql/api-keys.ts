@@ -165,16 +165,6 @@ export const findPresented = async (
   return { key: (key.public_id as string | null) === null ? undefined : { ...key, people }, wait_s }
 }
 
-/** Of these keys those that are good, and what they may. */
-export const listGoodKeys = (
-  db: Reader,
-  public_ids: readonly string[],
-): Promise<{ public_id: string; scopes: readonly string[] }[]> =>
-  db.many(sql`
-    select public_id, scopes from identity_api_keys
-    where public_id = any (${public_ids}::text[]) and revoked_at is null
-      and (expires_at is null or expires_at > cauri_now())`)
-
 /** Once a minute; who finds the row taken leaves it to the other. */
 export const touchKey = (db: Db, public_id: string, address: string): Promise<number> =>
   db.run(sql`

@@ -23,11 +23,6 @@ export type StreamGuard = {
   readonly close: () => void
 }
 
-/** The sandbox's own, without credentials. */
-const isThisMachine = (actor: Actor): boolean =>
-  actor.kind === 'anonymous' ||
-  (actor.kind === 'organization' && (actor.person_id ?? actor.key) === undefined)
-
 const personOf = (actor: Actor): bigint | undefined =>
   actor.kind === 'anonymous' ? undefined : actor.person_id
 
@@ -65,13 +60,12 @@ export function openStreamGuard(rules: StreamRules, log: Log): StreamGuard {
         throw new Refusal('TOO_MANY_STREAMS', { retry_after_s: Math.ceil(rules.recheck_ms / 1_000) })
     },
     watch: (stream, call) => {
-      if (isThisMachine(call.actor)) return // nothing can be taken from it
-      open.set(stream, call)
-      stream.onClose(() => open.delete(stream))
       const person = personOf(call.actor)
-      if (person === undefined) return // a program, which may follow all of its batches
+      if (person === undefined) return // the sandbox's own machine: nothing can be taken from it
+      open.set(stream, call)
       counts.set(person, (counts.get(person) ?? 0) + 1)
       stream.onClose(() => {
+        open.delete(stream)
         const left = (counts.get(person) ?? 1) - 1
         if (left === 0) counts.delete(person)
         else counts.set(person, left)
