@@ -95,7 +95,7 @@ export const decidingMutants: readonly Mutant[] = [
     file: 'src/payments/sql/top-ups.ts',
     find: ' for no key update`)',
     replace: '`)',
-    caught_by: [test(TOP_UPS, 'twenty confirmations')],
+    caught_by: [test(TOP_UPS, 'who decides second')],
   },
   {
     name: 'in production a top-up is booked at once',

@@ -5,6 +5,7 @@ import { openDb, sql } from '../../src/platform/db.ts'
 import { newMember, newOrganization, type TestMember, type TestOrganization } from '../harness/members.ts'
 import { BEHIND_PROXY, bearer, elsewhere } from '../harness/people.ts'
 import { openServer, type Answer, type TestServer } from '../harness/server.ts'
+import { until } from '../harness/wait.ts'
 
 let server: TestServer
 beforeAll(async () => {
@@ -109,6 +110,27 @@ test('twenty confirmations and rejections at once have one outcome', async () =>
     expect(await balance(house)).toBe(before + (booked ? 500 : 0))
   }
   expect(await checkAll(server.db)).toEqual([])
+})
+
+test('who decides second waits for the first, and is told that it is decided', async () => {
+  const house = await newHouse()
+  const owner = openDb({ url: server.database.ownerUrl, max: 2 })
+  const waits = sql`
+    select from pg_stat_activity where wait_event_type = 'Lock' and query ~ 'payments_top_ups' and state = 'active'`
+  for (const verb of ['confirm', 'reject'] as const) {
+    const { id } = (await propose(house, `VIR-${verb}`)).body
+    let answer: Promise<Answer> | undefined
+    await owner.tx(async (tx) => {
+      await tx.run(sql`
+        update payments_top_ups set state = 'REJECTED', decided_by = 'somebody', decided_person_id = ${house.other.id},
+          decided_at = now() where id = ${id}`)
+      answer = decide(house, house.other, id, verb)
+      await until('the second decision waits', async () => (await owner.run(waits)) > 0, 3_000)
+    })
+    expect(answer && said(await answer)).toEqual([409, 'TOP_UP_DECIDED'])
+  }
+  await owner.end()
+  expect([await balance(house), await entries(house)]).toEqual([1_000, 0])
 })
 
 test('a top-up is its account’s: at another one of the same organisation it does not exist', async () => {
