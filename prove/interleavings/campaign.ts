@@ -28,14 +28,21 @@ type Tally = {
   readonly places: Set<string>
 }
 
-/**
- * The same on a server that is there already. Every seed is tried and each failing one is named, unless only the `first`
- * one is asked for.
- */
+/** Of so many schedules one is of an organisation whose batches wait for a second person. */
+const DECIDING_EVERY = 4
+
+export type Which = {
+  /** Only the first failing seed is wanted; else every one is tried and each failing one named. */
+  readonly first?: boolean
+  /** Batches wait for a second person in all schedules; else in some. */
+  readonly deciding?: boolean
+}
+
+/** The same on a server that is there already. */
 export async function runSchedules(
   server: CloneSource,
   options: CampaignOptions,
-  first = false,
+  { first = false, deciding = false }: Which = {},
 ): Promise<Result> {
   const { seed, runs, say } = options
   const started = performance.now()
@@ -59,11 +66,13 @@ export async function runSchedules(
       await site.close()
       site = await openSite(server)
     }
+    const decides = deciding || done % DECIDING_EVERY === DECIDING_EVERY - 1
+    const name = `seed ${seed + done}${decides ? ' --deciding' : ''}`
     try {
-      add(tally, seed + done, await runSchedule(site, seed + done, done % PER_DATABASE))
+      add(tally, name, await runSchedule(site, seed + done, done % PER_DATABASE, decides))
     } catch (error) {
       const words = error instanceof Error ? (error.stack ?? error.message) : String(error)
-      tally.wrong.push(`seed ${seed + done}: ${words}`)
+      tally.wrong.push(`${name}: ${words}`)
       tally.verdict.stuck += 1
       say(tally.wrong.at(-1) ?? '')
       // What hangs there would hold up the next ones.
@@ -88,7 +97,7 @@ export async function runSchedules(
   }
 }
 
-function add(tally: Tally, seed: number, ran: Ran): void {
+function add(tally: Tally, name: string, ran: Ran): void {
   const count = (of: Record<string, number>, what: string, n = 1): void =>
     void (of[what] = (of[what] ?? 0) + n)
   count(tally.faults, 'process killed', ran.killed)
@@ -106,5 +115,5 @@ function add(tally: Tally, seed: number, ran: Ran): void {
   tally.verdict.stuck += stuck.length
   tally.verdict.invariants += invariants.length
   for (const words of [...twice, ...lost, ...stuck, ...invariants, ...lies])
-    tally.wrong.push(`seed ${seed} (${ran.use_cases.join(', ')}; ${ran.hash}): ${words}`)
+    tally.wrong.push(`${name} (${ran.use_cases.join(', ')}; ${ran.hash}): ${words}`)
 }

@@ -1,6 +1,7 @@
 import { checkAll } from '../../src/integrity/index.ts'
 import { findAccount } from '../../src/payments/index.ts'
 import { sql } from '../../src/platform/db.ts'
+import { decisions } from './deciding.ts'
 import type { Scene, Told } from './scene.ts'
 
 export type Findings = {
@@ -125,6 +126,7 @@ async function lies(scene: Scene, found: Findings): Promise<void> {
       lie(`${one.of}: told «${one.said}», stored ${row.cancelled}`)
   }
   onlyOnce(scene, lie)
+  await decisions(scene, lie)
   afterHold(scene, lie)
   for (const one of saidTo(scene, /^hourly check$/))
     if (one.said.startsWith('check failed')) lie(`in the middle: ${one.said}`)

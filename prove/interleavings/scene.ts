@@ -1,11 +1,13 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createBulk } from '../../src/bulk/create.ts'
+import type { Maker } from '../../src/bulk/deps.ts'
 import { ensureOrganization } from '../../src/identity/index.ts'
 import { createAccount, ensureConnection, type ConnectionSettings } from '../../src/payments/index.ts'
 import type { Db } from '../../src/platform/db.ts'
 import { withoutKey, type Completion } from '../../src/platform/http/idempotency.ts'
 import { sha256 } from '../../src/platform/ids.ts'
+import { openHouse, type House } from './house.ts'
 import { fateOf, openOutside, type Fate, type Outside } from './rail.ts'
 import type { Random } from './random.ts'
 import type { Stage } from './stage.ts'
@@ -33,7 +35,9 @@ export type Scene = {
   readonly random: Random
   readonly outside: Outside
   readonly settings: ConnectionSettings
-  readonly maker: { readonly organization_id: bigint; readonly name: string }
+  readonly maker: Maker
+  /** Where every batch waits for a second person. */
+  readonly house: House | undefined
   readonly account_id: string
   readonly payer_number: string
   readonly opening: bigint
@@ -122,7 +126,7 @@ export async function openScene(
   db: Db,
   stage: Stage,
   random: Random,
-  place: { readonly n: number; readonly folder: string },
+  place: { readonly n: number; readonly folder: string; readonly deciding: boolean },
 ): Promise<Scene> {
   const name = `s${place.n}`
   const settings = settingsOf(`rail-${name}`)
@@ -136,7 +140,7 @@ export async function openScene(
   const payer_number = `2289999${String(place.n).padStart(4, '0')}`
   const opening = 700n + BigInt(random.below(700))
   await ensureConnection(db, settings.id, 'outside')
-  const organization = await db.tx(async (tx) => {
+  const { organization, house } = await db.tx(async (tx) => {
     const { id } = await ensureOrganization(tx, `organisation ${name}`)
     await createAccount(tx, 'prove', {
       organization_id: id,
@@ -146,8 +150,9 @@ export async function openScene(
       currency: 'XOF',
       opening_balance: opening,
     })
-    return id
+    return { organization: id, house: place.deciding ? await openHouse(tx, id, place.n) : undefined }
   })
+  const people = house === undefined ? {} : { people: [house.maker] }
   return {
     name,
     db,
@@ -155,7 +160,8 @@ export async function openScene(
     random,
     outside: openOutside(fates, makes_reference),
     settings,
-    maker: { organization_id: organization, name: 'prove' },
+    maker: { organization_id: organization, name: 'prove', ...people },
+    house,
     account_id,
     payer_number,
     opening,

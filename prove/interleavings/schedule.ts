@@ -2,6 +2,7 @@ import { resumeConnection } from '../../src/payments/index.ts'
 import { sql } from '../../src/platform/db.ts'
 import { claimedIn, type UseCase } from './ask.ts'
 import type { Control } from './control.ts'
+import { approveTheRest, decidingCases } from './deciding.ts'
 import type { GatedDb } from './gated-db.ts'
 import { judge, type Findings } from './history.ts'
 import { openRandom, type Random } from './random.ts'
@@ -38,13 +39,13 @@ const QUIET: Twists = {
 const DEADLINE_MS = 60_000
 const MOST_STEPS = 3_000
 
-/** One schedule: made by its seed alone. Throws when it hangs. */
-export async function runSchedule(site: Site, seed: number, n: number): Promise<Ran> {
+/** One schedule: made by its seed alone, and by whether batches wait there for a second person. Throws when it hangs. */
+export async function runSchedule(site: Site, seed: number, n: number, deciding = false): Promise<Ran> {
   const random = openRandom(seed)
   const stage = openStage()
-  const scene = await openScene(site.db, stage, random, { n, folder: site.folder })
+  const scene = await openScene(site.db, stage, random, { n, folder: site.folder, deciding })
   await firstList(scene)
-  const cast = castOf(random)
+  const cast = castOf(random, deciding)
   const actors = new Map<Actor, number>()
   const enter = (use_case: UseCase, slot: number): Actor => {
     const same = stage.actors.filter((actor) => actor.use_case === use_case.name).length
@@ -88,6 +89,7 @@ export async function runSchedule(site: Site, seed: number, n: number): Promise<
   const lost_commits = cast.reduce((sum, _, slot) => sum + (site.slots[slot]?.lost() ?? 0), 0)
 
   await letGoOn(scene)
+  await approveTheRest(scene)
   const last = enter({ ...worker, name: 'worker after' }, 0)
   start(last, (db) => workToTheEnd(scene, db, last))
   await play({ ...common, twists: QUIET })
@@ -113,11 +115,11 @@ async function firstList(scene: Scene): Promise<void> {
 }
 
 /** Mostly a worker, and one to three others; often two of the same kind, who race. */
-function castOf(random: Random): UseCase[] {
+function castOf(random: Random, deciding: boolean): UseCase[] {
   const cast: UseCase[] = random.chance(0.85) ? [worker] : []
   const others = 1 + random.below(3)
   while (cast.length < others + 1) {
-    const one = random.pick(useCases)
+    const one = random.pick(deciding && random.chance(0.75) ? decidingCases : useCases)
     cast.push(one)
     if (random.chance(0.35)) cast.push(one)
   }

@@ -75,7 +75,7 @@ export const approveBulk = (
 ): Promise<Bulk> =>
   db.tx(async (tx) => {
     const { id } = await waitingOf(tx, approver, decision)
-    await approvals.decideApproval(tx, id, decided(approver, 'APPROVED', decision.reason))
+    await decide(tx, id, decided(approver, 'APPROVED', decision.reason))
     if (!(await approveBatch(tx, id))) throw new Error(`batch ${id} waits for approval, and is open`)
     const { list_hash, reason } = decision
     await note(tx, approver, 'bulk.approved', decision.bulk_id, { list_hash, reason })
@@ -93,7 +93,7 @@ export const rejectBulk = (
   db.tx(
     async (tx) => {
       const { id } = await waitingOf(tx, approver, decision)
-      await approvals.decideApproval(tx, id, decided(approver, 'REJECTED', decision.reason))
+      await decide(tx, id, decided(approver, 'REJECTED', decision.reason))
       const { list_hash, reason } = decision
       await note(tx, approver, 'bulk.rejected', decision.bulk_id, { list_hash, reason })
       await cancelBatch(tx, id, handlers)
@@ -114,7 +114,16 @@ export async function endWaiting(
   const approval = await approvals.lockApproval(tx, batch_id)
   if (approval?.state !== 'WAITING') return
   const cancelled = { state: 'CANCELLED', by: maker.name, person_id: null, reason } as const
-  await approvals.decideApproval(tx, batch_id, cancelled)
+  await decide(tx, batch_id, cancelled)
+}
+
+async function decide(
+  tx: Tx,
+  batch_id: bigint,
+  decision: Parameters<typeof approvals.decideApproval>[2],
+): Promise<void> {
+  if ((await approvals.decideApproval(tx, batch_id, decision)) !== 1)
+    throw new Error(`the approval of batch ${batch_id} was decided meanwhile, though it is locked`)
 }
 
 /** The batch, its approval locked, when this approver may decide on it at this moment. */

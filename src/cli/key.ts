@@ -112,10 +112,19 @@ async function list(options: OfOrganization): Promise<void> {
             one.service_account,
             one.scopes.join(' '),
             one.last_used_at?.slice(0, 16).replace('T', ' ') ?? '—',
-            one.is_good ? inWords({ en: 'good', fr: 'valable' }) : inWords({ en: 'ended', fr: 'terminée' }),
+            stateOf(one),
           ]),
         ),
   )
+}
+
+function stateOf({ is_good, is_known_outside }: Pick<KeyRow, 'is_good' | 'is_known_outside'>): string {
+  if (!is_good) return inWords({ en: 'ended', fr: 'terminée' })
+  if (!is_known_outside) return inWords({ en: 'good', fr: 'valable' })
+  return inWords({
+    en: 'good; known to who has left: rotate it',
+    fr: 'valable ; connue de qui est parti : renouvelez-la',
+  })
 }
 
 async function rotate(id: string, options: OfOrganization & { readonly grace: number }): Promise<void> {
@@ -141,6 +150,7 @@ const viewOf = (row: KeyRow) => ({
   last_used_at: row.last_used_at?.toISOString() ?? null,
   last_address: row.last_address,
   is_good: row.is_good,
+  is_known_outside: row.is_known_outside,
 })
 
 function showSecret(options: Common, { key: row, secret }: ShownKey): void {

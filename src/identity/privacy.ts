@@ -23,11 +23,16 @@ export async function exportPerson(db: Reader, person_id: bigint): Promise<Perso
 }
 
 /**
- * Takes away what names a person, for good: name, number, address, password, second factor, codes, sessions, memberships. The row and its
+ * Takes away what names a person, for good: name, number, address, password, second factor, codes, sessions, memberships, invitations. The row and its
  * number stay, so that the books and the trail still tell whose a thing was. `+999` is the calling code of no country.
  */
 export async function erasePerson(tx: Tx, actor: string, person_id: bigint): Promise<void> {
   const nobody = `+999${String(person_id).padStart(11, '0')}`
+  await tx.run(sql`
+    update identity_invitations i set phone_number = ${nobody}, email = null
+    from identity_people p
+    where p.id = ${person_id} and (i.accepted_person_id = p.id or i.phone_number = p.phone_number
+      or lower(i.email) = lower(p.email))`)
   await tx.run(sql`
     update identity_people set phone_number = ${nobody}, email = null, first_name = '-', last_name = '-',
       date_of_birth = null, address_street = null, address_city = null, address_region = null,

@@ -70,7 +70,9 @@ export async function decideTopUp(
     throw new Refusal('TOP_UP_DECIDED', { members: { state: proposal.state } })
   if (proposal.proposed_people.includes(by.person_id)) throw new Refusal('ANOTHER_PERSON_REQUIRED')
   const { amount, reference } = proposal
-  await q.decideTopUp(tx, proposal.id, { state: which.decision, by: by.name, person_id: by.person_id })
+  const decision = { state: which.decision, by: by.name, person_id: by.person_id }
+  if ((await q.decideTopUp(tx, proposal.id, decision)) !== 1)
+    throw new Error(`${proposal.id} was decided meanwhile, though it is locked`)
   const books = which.decision === 'BOOKED'
   await record(tx, {
     actor: by.name,

@@ -207,6 +207,35 @@ test('a program that ends takes every key of it along', async () => {
   expect(refused.body.code).toBe('SERVICE_ACCOUNT_CLOSED')
 })
 
+test('a key outlives who made it, and says so until it has a secret that he never saw', async () => {
+  const site = await newSite()
+  const { organization, developer } = site
+  const other = { organization, developer: await newMember(server, organization, ['DEVELOPPEUR']) }
+  const key = await newKey(site)
+  const known = async (): Promise<unknown> =>
+    (await server.call('GET', '/api/api-keys', undefined, other.developer.headers)).body.keys.map(
+      (one: { is_known_outside: boolean }) => one.is_known_outside,
+    )
+  const rotate = (grace_s: number) =>
+    server.call('POST', `/api/api-keys/${key.id}/rotate`, { grace_s }, other.developer.headers)
+  expect(await known()).toEqual([false])
+  await server.db.run(sql`delete from identity_members where person_id = ${developer.id}`)
+  expect((await server.call('GET', '/api/api-keys', undefined, developer.headers)).status).toBe(403)
+  expect((await accounts(as(key.secret)))[0]).toBe(200)
+  expect(await known()).toEqual([true])
+  await rotate(600)
+  expect(await known()).toEqual([true])
+  const { secret } = (await rotate(0)).body
+  expect([await known(), await accounts(as(key.secret))]).toEqual([[false], REFUSED])
+  await server.db.run(sql`update identity_people set is_active = false where id = ${other.developer.id}`)
+  const left = { organization, developer: await newMember(server, organization, ['DEVELOPPEUR']) }
+  const [one] = (await server.call('GET', '/api/api-keys', undefined, left.developer.headers)).body.keys
+  expect([one.is_known_outside, (await accounts(as(secret)))[0]]).toEqual([true, 200])
+  await server.call('DELETE', `/api/api-keys/${key.id}`, undefined, left.developer.headers)
+  const [ended] = (await server.call('GET', '/api/api-keys', undefined, left.developer.headers)).body.keys
+  expect(ended.is_known_outside).toBe(false)
+})
+
 test('the last use is written once a minute, beside the call', async () => {
   const site = await newSite()
   const key = await newKey(site)

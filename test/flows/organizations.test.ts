@@ -9,6 +9,7 @@ import {
 } from '../harness/members.ts'
 import { BEHIND_PROXY, demoPerson, newPhone } from '../harness/people.ts'
 import { openServer, type Answer, type TestServer } from '../harness/server.ts'
+import { until } from '../harness/wait.ts'
 
 let server: TestServer
 let admin: Readonly<Record<string, string>>
@@ -193,6 +194,53 @@ test('a member who is taken out is none at his next request; the last treasurer 
   const { before, after } = await server.db.one<{ before: unknown; after: unknown }>(sql`
     select before, after from audit_events where action = 'member.removed' and subject = ${`person:${approver.id}`}`)
   expect([before, after]).toEqual([{ roles: ['APPROBATEUR'] }, { roles: null }])
+})
+
+test('a treasurer who is blocked is none: the last one who can act stays', async () => {
+  const house = await newHouse()
+  const { treasurer, approver, organization, path } = house
+  const blocked = await newMember(server, organization, ['TRESORIER'])
+  await server.db.run(sql`update identity_people set is_active = false where id = ${blocked.id}`)
+  const other = await newMember(server, organization, ['TRESORIER'])
+  const down = await call(other, 'PATCH', `${path}/members/${treasurer.id}`, { roles: ['SUPERVISEUR'] })
+  const remove = (who: TestMember, whom: TestMember) => call(who, 'DELETE', `${path}/members/${whom.id}`)
+  expect((await remove(treasurer, other)).status).toBe(200)
+  // Only the blocked one would be left.
+  const confirmed = await server.call('POST', `/api/core/proposals/${down.body.id}/confirm`, undefined, admin)
+  expect(confirmed.body.code).toBe('PROPOSAL_OUTDATED')
+  const wanted = { members: [{ person_id: Number(treasurer.id), roles: ['SUPERVISEUR'] }] }
+  const proposed = await server.call('POST', `${path}/members`, wanted, admin)
+  const id = proposed.body.proposals[0].id
+  expect(said(await call(approver, 'POST', `${path}/proposals/${id}/confirm`))).toEqual([
+    409,
+    'LAST_TREASURER',
+  ])
+  expect((await remove(treasurer, blocked)).status).toBe(200)
+})
+
+test('who is taken out while he takes another out, or changes one, does neither', async () => {
+  const house = await newHouse()
+  const { approver, organization, path } = house
+  const calls = [
+    ['DELETE', undefined],
+    ['PATCH', { roles: ['APPROBATEUR', 'SUPERVISEUR'] }],
+  ] as const
+  for (const [method, body] of calls) {
+    const leaving = await newMember(server, organization, ['TRESORIER'])
+    const owner = openDb({ url: server.database.ownerUrl, max: 1 })
+    const waits = sql`
+      select from pg_stat_activity where wait_event_type = 'Lock' and query ~ 'identity_members' and state = 'active'`
+    let answer: Promise<Answer> | undefined
+    await server.db.tx(async (tx) => {
+      await tx.run(sql`
+        delete from identity_members where organization_id = ${organization.id} and person_id = ${leaving.id}`)
+      answer = call(leaving, method, `${path}/members/${approver.id}`, body)
+      await until('his call waits for the removal', async () => (await owner.run(waits)) > 0, 3_000)
+    })
+    await owner.end()
+    expect(answer && said(await answer)).toEqual([403, 'NOT_ALLOWED'])
+    expect(await rolesOf(house, approver)).toEqual(['APPROBATEUR'])
+  }
 })
 
 test('the last treasurer does not lose the role by a proposal either', async () => {

@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { checkAll } from '../../src/integrity/index.ts'
+import { createAccount } from '../../src/payments/index.ts'
 import { openDb, sql } from '../../src/platform/db.ts'
 import { newMember, newOrganization, type TestMember, type TestOrganization } from '../harness/members.ts'
 import { BEHIND_PROXY, bearer, elsewhere } from '../harness/people.ts'
 import { openServer, type Answer, type TestServer } from '../harness/server.ts'
+import { until } from '../harness/wait.ts'
 
 let server: TestServer
 beforeAll(async () => {
@@ -108,6 +110,51 @@ test('twenty confirmations and rejections at once have one outcome', async () =>
     expect(await balance(house)).toBe(before + (booked ? 500 : 0))
   }
   expect(await checkAll(server.db)).toEqual([])
+})
+
+test('who decides second waits for the first, and is told that it is decided', async () => {
+  const house = await newHouse()
+  const owner = openDb({ url: server.database.ownerUrl, max: 2 })
+  const waits = sql`
+    select from pg_stat_activity where wait_event_type = 'Lock' and query ~ 'payments_top_ups' and state = 'active'`
+  for (const verb of ['confirm', 'reject'] as const) {
+    const { id } = (await propose(house, `VIR-${verb}`)).body
+    let answer: Promise<Answer> | undefined
+    await owner.tx(async (tx) => {
+      await tx.run(sql`
+        update payments_top_ups set state = 'REJECTED', decided_by = 'somebody', decided_person_id = ${house.other.id},
+          decided_at = now() where id = ${id}`)
+      answer = decide(house, house.other, id, verb)
+      await until('the second decision waits', async () => (await owner.run(waits)) > 0, 3_000)
+    })
+    expect(answer && said(await answer)).toEqual([409, 'TOP_UP_DECIDED'])
+  }
+  await owner.end()
+  expect([await balance(house), await entries(house)]).toEqual([1_000, 0])
+})
+
+test('a top-up is its account’s: at another one of the same organisation it does not exist', async () => {
+  const house = await newHouse()
+  const { organization, other } = house
+  const account_id = `${organization.account_id}-2`
+  await server.db.tx((tx) =>
+    createAccount(tx, 'test', {
+      organization_id: organization.id,
+      account_id,
+      party_id_type: 'MSISDN',
+      party_identifier: '22890000002',
+      currency: 'XOF',
+      opening_balance: 0n,
+    }),
+  )
+  const second = { ...house, path: `/api/accounts/${account_id}` }
+  const { id } = (await propose(house, 'VIR-A')).body
+  for (const verb of ['confirm', 'reject'] as const)
+    expect(said(await decide(second, other, id, verb))).toEqual([404, 'TOP_UP_NOT_FOUND'])
+  expect([await balance(house), await balance(second)]).toEqual([1_000, 0])
+  expect((await call(other.headers, 'GET', `${second.path}/top-ups`)).body.top_ups).toEqual([])
+  expect(said(await decide(house, other, id, 'confirm'))).toEqual([200, 'BOOKED'])
+  expect([await balance(house), await balance(second)]).toEqual([1_500, 0])
 })
 
 test('a key may propose and never confirm; who made the key confirms nothing of it', async () => {

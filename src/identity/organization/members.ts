@@ -4,7 +4,7 @@ import type { Tx } from '../../platform/db.ts'
 import { Refusal } from '../../platform/errors.ts'
 import { memberRoles, type MemberRole } from '../matrix.ts'
 import { personName } from '../person.ts'
-import { deleteMember, lockMembers, putMember } from '../sql/members.ts'
+import { deleteMember, lockMembers, putMember, type LockedMember } from '../sql/members.ts'
 
 export const rolesSchema = z
   .array(z.enum(memberRoles))
@@ -77,13 +77,12 @@ export async function removeMember(tx: Tx, by: string, who: Membership): Promise
   })
 }
 
-/** Without a treasurer nobody could invite, fund or propose any more. */
-function refuseLastTreasurer(
-  members: readonly { readonly person_id: bigint; readonly roles: readonly MemberRole[] }[],
-  leaving: bigint,
-): void {
+/** Without a treasurer nobody could invite, fund or propose any more; one who is blocked can do none of it. */
+function refuseLastTreasurer(members: readonly LockedMember[], leaving: bigint): void {
   const treasurers = members.filter(({ roles }) => roles.includes('TRESORIER'))
-  if (treasurers.length === 1 && treasurers[0]?.person_id === leaving) throw new Refusal('LAST_TREASURER')
+  if (!treasurers.some(({ person_id }) => person_id === leaving)) return
+  if (!treasurers.some(({ person_id, is_active }) => is_active && person_id !== leaving))
+    throw new Refusal('LAST_TREASURER')
 }
 
 export const sameRoles = (one: readonly MemberRole[] | null, other: readonly MemberRole[] | null): boolean =>

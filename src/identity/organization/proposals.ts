@@ -91,7 +91,9 @@ export async function decide(
   if (by.as === 'member')
     await assertStillMay(tx, { organization_id, person_id: by.person_id }, 'members.confirm')
   else if (!(await isAdmin(tx, by.person_id))) throw new Refusal('NOT_ALLOWED')
-  await q.decideProposal(tx, proposal.id, { state: which.decision, by: by.name, person_id: by.person_id })
+  const decided = { state: which.decision, by: by.name, person_id: by.person_id }
+  if ((await q.decideProposal(tx, proposal.id, decided)) !== 1)
+    throw new Error(`${proposal.id} was decided meanwhile, though it is locked`)
   const action = confirms ? 'proposal.confirmed' : 'proposal.rejected'
   const detail = { kind: proposal.kind, proposed_by: proposal.proposed_by }
   await record(tx, { actor: by.name, action, subject: proposal.id, organization_id, detail })

@@ -33,6 +33,9 @@ const keySchema = z
     last_used_at: time.nullable().describe('to the minute'),
     last_address: z.string().nullable(),
     is_good: z.boolean(),
+    is_known_outside: z
+      .boolean()
+      .describe('who was shown a secret that is still good is no member any more: rotate the key'),
   })
   .meta({ id: 'ApiKey' })
 const shownKey = keySchema
@@ -54,6 +57,7 @@ const keyView = (row: KeyRow): z.output<typeof keySchema> => ({
   last_used_at: iso(row.last_used_at),
   last_address: row.last_address,
   is_good: row.is_good,
+  is_known_outside: row.is_known_outside,
 })
 
 const makerOf = (actor: Actor): KeyMaker => {

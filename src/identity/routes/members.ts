@@ -5,6 +5,7 @@ import { may, memberRoles } from '../matrix.ts'
 import { applyRoles, needsTwo, removeMember, rolesNow, rolesSchema } from '../organization/members.ts'
 import { propose } from '../organization/proposals.ts'
 import { listMembers, type MemberRow } from '../sql/members.ts'
+import { assertStillMay } from '../still-may.ts'
 import { memberOf, organizationParams, organizations } from './organizations.ts'
 import { proposalSchema, proposalView } from './proposal-view.ts'
 
@@ -68,6 +69,8 @@ const rolesRoute = defineRoute({
     if (who.person_id === by.person_id) throw new Refusal('MEMBER_HIMSELF')
     return ctx.db.tx(async (tx) => {
       const before = await rolesNow(tx, who)
+      // All members are locked now: who was taken out a moment ago changes nobody any more.
+      await assertStillMay(tx, by, 'members.manage')
       if (before === null) throw new Refusal('MEMBER_NOT_FOUND')
       const change = { before: [...before], after: body.roles }
       if (needsTwo(change)) {
@@ -98,6 +101,8 @@ const removeRoute = defineRoute({
     if (person_id === own) throw new Refusal('MEMBER_HIMSELF')
     const rows = await ctx.db.tx(async (tx) => {
       await removeMember(tx, name, { organization_id, person_id })
+      // All members are locked now: who was taken out a moment ago takes nobody out any more.
+      await assertStillMay(tx, { organization_id, person_id: own }, 'members.manage')
       return listMembers(tx, organization_id)
     })
     return { status: 200, body: { members: rows.map(memberView) } }

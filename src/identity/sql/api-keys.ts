@@ -113,6 +113,8 @@ export type KeyRow = {
   readonly last_used_at: Date | null
   readonly last_address: string | null
   readonly is_good: boolean
+  /** Somebody knows a good secret of it who is no active member any more: it should be rotated. */
+  readonly is_known_outside: boolean
 }
 
 /** Never a secret: there is none to read. The newest first. */
@@ -124,7 +126,15 @@ export const listKeys = (
   db.many(sql`
     select k.public_id, a.name as service_account, k.mode, k.scopes, k.addresses, k.created_by, k.created_at, k.expires_at,
       k.revoked_at, k.last_used_at, k.last_address,
-      k.revoked_at is null and (k.expires_at is null or k.expires_at > cauri_now()) as is_good
+      k.revoked_at is null and (k.expires_at is null or k.expires_at > cauri_now()) as is_good,
+      k.revoked_at is null and (k.expires_at is null or k.expires_at > cauri_now()) and exists (
+        select from identity_api_key_secrets s
+        where s.public_id = k.public_id and s.created_person_id is not null
+          and (s.expires_at is null or s.expires_at > cauri_now())
+          and not exists (
+            select from identity_members m join identity_people p on p.id = m.person_id
+            where m.organization_id = k.organization_id and m.person_id = s.created_person_id and p.is_active)
+      ) as is_known_outside
     from identity_api_keys k join identity_service_accounts a on a.id = k.service_account_id
     where k.organization_id = ${organization_id} and (${public_id}::text is null or k.public_id = ${public_id})
     order by k.created_at desc, k.public_id limit 1000`)

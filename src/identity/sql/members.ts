@@ -80,17 +80,22 @@ export const listMembers = (db: Reader, organization_id: bigint): Promise<Member
     from identity_members m join identity_people p on p.id = m.person_id
     where m.organization_id = ${organization_id} order by m.person_id limit 1000`)
 
+export type LockedMember = {
+  readonly person_id: bigint
+  readonly roles: readonly MemberRole[]
+  /** False of who is blocked: he can do nothing with his roles. */
+  readonly is_active: boolean
+}
+
 /**
  * All members of an organisation with their roles, locked in their order: whoever changes one of them comes one after the
  * other, so that two cannot each take the other's last treasurer away.
  */
-export const lockMembers = (
-  tx: Tx,
-  organization_id: bigint,
-): Promise<{ readonly person_id: bigint; readonly roles: readonly MemberRole[] }[]> =>
+export const lockMembers = (tx: Tx, organization_id: bigint): Promise<LockedMember[]> =>
   tx.many(sql`
-    select person_id, roles from identity_members
-    where organization_id = ${organization_id} order by person_id for no key update`)
+    select m.person_id, m.roles, p.is_active
+    from identity_members m join identity_people p on p.id = m.person_id
+    where m.organization_id = ${organization_id} order by m.person_id for no key update of m`)
 
 export const deleteMember = (tx: Tx, organization_id: bigint, person_id: bigint): Promise<number> =>
   tx.run(sql`
