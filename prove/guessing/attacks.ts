@@ -24,7 +24,11 @@ export const anyCode = (random: () => number): string =>
   String(Math.floor(random() * 1_000_000)).padStart(6, '0')
 
 /** Does all of the work, so much of it side by side. */
-export async function sideBySide<T>(work: readonly T[], at_once: number, one: (item: T) => Promise<void>) {
+export async function sideBySide<T>(
+  work: readonly T[],
+  at_once: number,
+  one: (item: T) => Promise<void>,
+): Promise<void> {
   const left = work.toReversed()
   const some = async (): Promise<void> => {
     for (let item = left.pop(); item !== undefined; item = left.pop()) await one(item)

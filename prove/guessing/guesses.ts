@@ -1,19 +1,20 @@
 import { loadavg } from 'node:os'
 import { randomOf } from '../../test/harness/seed.ts'
 import { round } from '../load/figures.ts'
-import { openSite } from '../load/site.ts'
+import { openSite, type Site } from '../load/site.ts'
 import type { Campaign } from '../result.ts'
 import { figuresOf, judgeAttack, POLICY, type Attack } from './allowance.ts'
-import { everybodysCodes, hundredAtOnce, onesCodes, passwords } from './attacks.ts'
+import { everybodysCodes, hundredAtOnce, onesCodes, passwords, type Scene } from './attacks.ts'
 import { lockedOut } from './lockout.ts'
 import { overHttp } from './over-http.ts'
-import { enrol, openCapturing } from './people.ts'
+import { enrol, openCapturing, type Somebody } from './people.ts'
 
 /** So many of the guesses are at passwords of one account, and as many at those of everybody from one address. */
 const PASSWORDS = 0.05
 /** One of so many guesses goes by HTTP as well. */
 const HTTP_SHARE = 100
 const DAYS = 30
+const ATTACKED = 'password of one from many addresses'
 
 /**
  * Guesses of codes and passwords by the product's own limits, on a virtual clock: at everybody, at one person for a month, from many
@@ -33,48 +34,9 @@ export const guessing: Campaign = async ({ seed, runs, say }) => {
     const scene = { db: site.db, identity, people: crowd, random: randomOf(seed, 'guessing') }
     const at_once = await hundredAtOnce(scene, third)
     if (at_once !== POLICY.code_tries) wrong.push(`a hundred guesses at once were read ${at_once} times`)
-    const at_passwords = Math.ceil(runs * PASSWORDS)
-    const attacks: Attack[] = []
-    const made = (...some: readonly Attack[]): void => {
-      attacks.push(...some)
-      for (const attack of some) say(JSON.stringify(attack))
-    }
-    made(
-      await onesCodes(scene, {
-        name: 'codes of one who never signs in',
-        person: one,
-        days: DAYS,
-        signs_in: false,
-      }),
-    )
-    made(
-      await onesCodes(scene, {
-        name: 'codes of one who signs in daily',
-        person: other,
-        days: DAYS,
-        signs_in: true,
-      }),
-    )
-    const guessed = { guesses: at_passwords }
-    made(
-      await passwords(scene, {
-        ...guessed,
-        name: 'password of one from many addresses',
-        spread: 'addresses',
-      }),
-    )
-    made(
-      await passwords(scene, {
-        ...guessed,
-        name: 'passwords of everybody from one address',
-        spread: 'accounts',
-      }),
-    )
-    const left = runs - attacks.reduce((sum, { guesses }) => sum + guesses, 0)
-    made(await everybodysCodes(scene, { name: 'codes of everybody', guesses: Math.max(2_000, left), say }))
-    made(...(await overHttp({ ...scene, people: crowd.toReversed() }, site, Math.ceil(runs / HTTP_SHARE))))
+    const attacks = await attackAll({ scene, site, one, other }, runs, say)
     for (const attack of attacks) wrong.push(...judgeAttack(attack))
-    const account = 'password of one from many addresses one'
+    const account = `${ATTACKED} one`
     wrong.push(
       ...(await lockedOut(scene, {
         codes,
@@ -102,4 +64,39 @@ export const guessing: Campaign = async ({ seed, runs, say }) => {
   } finally {
     await site.close()
   }
+}
+
+/** Everything that is tried, `runs` by function and a hundredth of that by HTTP. */
+async function attackAll(
+  at: { readonly scene: Scene; readonly site: Site; readonly one: Somebody; readonly other: Somebody },
+  runs: number,
+  say: (line: string) => void,
+): Promise<readonly Attack[]> {
+  const { scene, site } = at
+  const attacks: Attack[] = []
+  const made = (...some: readonly Attack[]): void => {
+    attacks.push(...some)
+    for (const attack of some) say(JSON.stringify(attack))
+  }
+  // A month of one person is 57,600 guesses.
+  const days = Math.min(DAYS, Math.max(2, Math.ceil(runs / 20_000)))
+  const quiet = { name: 'codes of one who never signs in', person: at.one, days, signs_in: false }
+  made(await onesCodes(scene, quiet))
+  made(
+    await onesCodes(scene, {
+      ...quiet,
+      name: 'codes of one who signs in daily',
+      person: at.other,
+      signs_in: true,
+    }),
+  )
+  const guesses = Math.ceil(runs * PASSWORDS)
+  made(await passwords(scene, { name: ATTACKED, guesses, spread: 'addresses' }))
+  const from_one = 'passwords of everybody from one address'
+  made(await passwords(scene, { name: from_one, guesses, spread: 'accounts' }))
+  const left = runs - attacks.reduce((sum, attack) => sum + attack.guesses, 0)
+  made(await everybodysCodes(scene, { name: 'codes of everybody', guesses: Math.max(2_000, left), say }))
+  const others = { ...scene, people: scene.people.toReversed() }
+  made(...(await overHttp(others, site, Math.ceil(runs / HTTP_SHARE))))
+  return attacks
 }
