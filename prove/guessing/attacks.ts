@@ -68,7 +68,13 @@ async function guessAt(
 /** Somebody guesses the codes of everybody, hour after hour. `guess` answers how many of so many guesses were right. */
 export async function everybodysCodes(
   scene: Scene,
-  of: { readonly name: string; readonly guesses: number; readonly say?: (line: string) => void },
+  of: {
+    readonly name: string
+    readonly guesses: number
+    /** At each person in his hour. */
+    readonly each?: number
+    readonly say?: (line: string) => void
+  },
   guess = (person: Somebody, times: number): Promise<number> =>
     guessAt(scene, { person, purpose: 'VERIFY_PHONE', times }),
 ): Promise<Attack> {
@@ -83,7 +89,7 @@ export async function everybodysCodes(
     ).filter((one) => one !== undefined)
     await giveCodes(db, identity, { people: targets, purpose: 'VERIFY_PHONE' })
     await sideBySide(targets, AT_ONCE, async (person) => {
-      const times = Math.min(GUESSES_EACH, of.guesses - guesses)
+      const times = Math.min(of.each ?? GUESSES_EACH, of.guesses - guesses)
       guesses += times
       wins += await guess(person, times)
     })
