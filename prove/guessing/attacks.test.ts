@@ -40,7 +40,7 @@ test('a guesser of everybody reads what an hour leaves, and is found when it lea
 })
 
 test('a guesser of one person reads twenty, or what a day leaves, and is found when he reads more', async () => {
-  const of = { person: person(0), days: 1, signs_in: false }
+  const of = { person: person(0), days: 1, signs_in: false, each: 6 }
   const quiet = await onesCodes(scene(), { ...of, name: 'quiet' })
   expect([quiet.read, judgeAttack(quiet)]).toEqual([20, []])
   const daily = await onesCodes(scene(), { ...of, person: person(1), name: 'daily', days: 2, signs_in: true })
@@ -70,7 +70,7 @@ test('passwords are tried as often as the waits leave, and more is found', async
 })
 
 test('who was guessed at gets in again; a lock that nobody opens is found', async () => {
-  const of = { name: 'locks', days: 1, signs_in: false }
+  const of = { name: 'locks', days: 1, signs_in: false, each: 6 }
   const here = scene()
   await onesCodes(here, { ...of, person: person(5) })
   await onesCodes(here, { ...of, person: person(6) })

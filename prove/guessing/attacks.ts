@@ -106,10 +106,16 @@ export async function everybodysCodes(
  */
 export async function onesCodes(
   scene: Scene,
-  of: { readonly name: string; readonly person: Somebody; readonly days: number; readonly signs_in: boolean },
+  of: {
+    readonly name: string
+    readonly person: Somebody
+    readonly days: number
+    readonly signs_in: boolean
+    readonly each?: number
+  },
 ): Promise<Attack> {
   const { db, identity } = scene
-  const { person } = of
+  const { person, each: times = GUESSES_EACH } = of
   const read_before = await wrongCodes(db, person.id)
   let [guesses, wins] = [0, 0]
   for (let hour = 0; hour < of.days * 24; hour++) {
@@ -117,8 +123,8 @@ export async function onesCodes(
     if (of.signs_in && hour % 24 === 0) await db.tx((tx) => forgiveResetCodes(tx, person.id))
     for (let i = 0; i <= POLICY.codes_per_hour; i++) {
       await giveCodes(db, identity, { people: [person], purpose: 'RESET_PASSWORD' })
-      wins += await guessAt(scene, { person, purpose: 'RESET_PASSWORD', times: GUESSES_EACH })
-      guesses += GUESSES_EACH
+      wins += await guessAt(scene, { person, purpose: 'RESET_PASSWORD', times })
+      guesses += times
     }
   }
   const in_a_row = POLICY.code_failures * (of.signs_in ? of.days : 1)

@@ -25,15 +25,15 @@ export function judgeSurface(
   const p = mannWhitney(known, unknown)
   const sign = signTest(known.map((ms, i) => [ms, unknown[i] ?? Number.NaN] as const))
   const noise = ERRORS * medianError(known, unknown)
-  const figures = {
-    [`${name}_pairs`]: known.length,
-    [`${name}_answers_differ`]: differ.length,
+  const counted = { [`${name}_pairs`]: known.length, [`${name}_answers_differ`]: differ.length }
+  const timed = {
     [`${name}_known_median_ms`]: rounded(median(known)),
     [`${name}_unknown_median_ms`]: rounded(median(unknown)),
     [`${name}_medians_apart_ms`]: rounded(apart),
     [`${name}_mann_whitney_p`]: rounded(p),
     [`${name}_sign_test_p`]: rounded(sign),
   }
+  const figures = known.length === 0 ? counted : { ...counted, ...timed }
   if (tells !== undefined) {
     const others = answers.filter(([a, b]) => !a.startsWith(tells.known) || !b.startsWith(tells.unknown))
     const wrong = others.slice(0, 5).map((pair) => `${name}: not as the contract says: ${pair.join(' ≠ ')}`)
