@@ -1,4 +1,4 @@
-import { beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test, vi } from 'vitest'
 import { freshDatabase } from '../../test/harness/database.ts'
 import { randomOf } from '../../test/harness/seed.ts'
 import { LIMITS, type Limits } from '../../src/identity/identity.ts'
@@ -7,6 +7,9 @@ import { judgeAttack, POLICY } from './allowance.ts'
 import { everybodysCodes, hundredAtOnce, onesCodes, passwords, type Scene } from './attacks.ts'
 import { lockedOut } from './lockout.ts'
 import { enrol, openCapturing, type Codes, type Somebody } from './people.ts'
+
+// A guess takes three round trips: some thousand of them take seconds on an idle machine, many on a busy one.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 })
 
 let db: Db
 let people: readonly Somebody[]
