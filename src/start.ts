@@ -100,6 +100,7 @@ function announce(config: Config, port: number, simulated: SimulatorProcess['por
             `  SDK adapter    http://127.0.0.1:${simulated.sdk}     hub   http://127.0.0.1:${simulated.hub}`,
             `  simulators     http://127.0.0.1:${simulated.simulator}/_sim/`,
           ]),
+      '  people         +237600000000 runs it, +237670123456 buys, +237698765432 sells; password TestPassword123!',
       '',
       '  Try:',
       `  printf 'type_id,valeur_id,devise,montant\\nMSISDN,22890123456,XOF,10000\\n' > transfers.csv`,

@@ -1,5 +1,9 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import type { Work } from './site.ts'
+
+/** Processor seconds, by who used them. */
+export type Cpu = Readonly<Record<'product' | 'database' | 'rail' | 'clients', number>>
+/** What was settled so far, and what it cost. */
+export type Work = { readonly lines: number; readonly cpu_s: Cpu }
 
 /** Durations of one kind, and what to say about them. */
 export type Durations = {

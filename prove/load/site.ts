@@ -8,11 +8,7 @@ import { readPostmaster } from '../../src/platform/postgres/postmaster.ts'
 import { killRunning } from '../../test/harness/child.ts'
 import { openMembers, type Api, type Env, type Member, type Outside } from '../processes/members.ts'
 import { settledLines } from './books.ts'
-import { cpuOf } from './figures.ts'
-
-/** Processor seconds, by who used them. */
-export type Cpu = Readonly<Record<'product' | 'database' | 'rail' | 'clients', number>>
-export type Work = { readonly lines: number; readonly cpu_s: Cpu }
+import { cpuOf, type Work } from './figures.ts'
 
 /** A PostgreSQL with full durability, the simulators, and as many processes of the product as a campaign adds. */
 export type Site = {

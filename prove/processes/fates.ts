@@ -1,6 +1,6 @@
 import { crashPoints, type CrashPoint } from '../../src/platform/crash-point.ts'
 import type { Want } from './world.ts'
-import { weathers, type Mode, type Weather } from './weather.ts'
+import { weathers, type Mode, type Weather } from './world.ts'
 
 /** How a process ends. It is born with it: a crash point is armed in its environment. */
 export type Death = { tries: number } & Way

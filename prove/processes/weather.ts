@@ -1,11 +1,5 @@
 import type { Fate, Proxy } from './proxy.ts'
-import type { World } from './world.ts'
-
-/** What the outside does meanwhile: nothing, faults of the rail at 40 % of its calls, or faults of every link. */
-export const weathers = ['calm', 'rail', 'links'] as const
-export type Weather = (typeof weathers)[number]
-
-export type Mode = 'one-call' | 'stepwise' | 'two-phase'
+import type { Mode, Weather, World } from './world.ts'
 
 /** Of the calls that pay, 40 % meet one of these; the chances depend on the seed and the payee. */
 const RAIL: readonly { readonly kind: string; readonly [name: string]: unknown }[] = [

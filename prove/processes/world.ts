@@ -17,7 +17,12 @@ import { SILENT, type Due } from './lists.ts'
 import { openMembers, QUICK, type Api, type Env, type Member, type Members, type Outside } from './members.ts'
 import { openProxy, type Proxy } from './proxy.ts'
 import { openTally, type Tally } from './tally.ts'
-import type { Mode, Weather } from './weather.ts'
+
+/** What the outside does meanwhile: nothing, faults of the rail at 40 % of its calls, or faults of every link. */
+export const weathers = ['calm', 'rail', 'links'] as const
+export type Weather = (typeof weathers)[number]
+
+export type Mode = 'one-call' | 'stepwise' | 'two-phase'
 
 export type Accepted = { readonly list: readonly Due[]; readonly bulk_id: string; readonly key: string }
 

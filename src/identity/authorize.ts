@@ -9,6 +9,7 @@ import type { Identity } from './identity.ts'
 import { ruleOf, type Rule } from './matrix.ts'
 import { findOrganizationByName } from './organization.ts'
 import { personName } from './person.ts'
+import { listGood } from './sql/api-keys.ts'
 import { listMemberships, listMembershipsOf } from './sql/members.ts'
 import { findSigned, listOpen, type Signed, type SignedBy } from './sql/sessions.ts'
 import { assertShown } from './step-up.ts'
@@ -132,8 +133,8 @@ async function asMember(
 }
 
 /**
- * Whether those who opened something that lasts may still have it: their session is open and their role is what it was. For
- * each, why not; undefined where it may go on.
+ * Whether those who opened something that lasts may still have it: their session is open and their role is what it was, or
+ * the secret of their key is good. For each, why not; undefined where it may go on.
  */
 export async function stillMay(
   db: Db,
@@ -144,9 +145,17 @@ export async function stillMay(
       (one) => [one.session_id, one] as const,
     ),
   )
+  const hashes = calls.flatMap(({ actor }) => secretOf(actor) ?? [])
+  const keys = new Map((await listGood(db, hashes)).map(({ hash, scopes }) => [hash.toString('hex'), scopes]))
   const people = [...new Set([...sessions.values()].map(({ person_id }) => person_id))]
   const members = Map.groupBy(await listMembershipsOf(db, people), ({ person_id }) => person_id)
   return calls.map(({ actor, access }) => {
+    const secret = secretOf(actor)
+    if (secret !== undefined) {
+      const scopes = keys.get(secret.toString('hex'))
+      if (scopes === undefined) return 'AUTHENTICATION_REQUIRED'
+      return scopes.includes(access.action) ? undefined : 'NOT_ALLOWED'
+    }
     const session_id = sessionOf(actor)
     const rule = ruleOf(access.action)
     if (session_id === undefined || rule === undefined || rule.of === 'open') return undefined
@@ -164,3 +173,6 @@ export async function stillMay(
 
 const sessionOf = (actor: Actor): string | undefined =>
   actor.kind === 'anonymous' ? undefined : actor.session_id
+
+const secretOf = (actor: Actor): Buffer | undefined =>
+  actor.kind === 'organization' ? actor.secret_hash : undefined

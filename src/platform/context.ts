@@ -24,6 +24,8 @@ export type Actor =
       readonly roles?: readonly string[]
       /** Of a key: the people who know its secret. What it makes they may not approve. */
       readonly behind?: readonly bigint[]
+      /** Of a key: the hash of the secret that was shown, by which what stays open is judged again. */
+      readonly secret_hash?: Buffer
     }
   | {
       readonly kind: 'person'

@@ -27,7 +27,7 @@ export const clientAt = (version: Version, url: string, more: Where = {}): Ident
     url,
     partner_id: '1234',
     api_key: 'sandbox',
-    timeout_ms: 500,
+    timeout_ms: 3_000, // only silence lasts so long; a busy machine may need one of them
     outbound: outbound(),
     ...more,
   })

@@ -139,15 +139,16 @@ test('people are listed, disabled and enabled, given roles; an administrator is 
     select count(*) as n from identity_sessions s join identity_people p on p.id = s.person_id
     where p.phone_number = '+237670000003' and s.ended_at is null`)
   expect(n).toBe(0n)
-  const [last, demoted, unknown, word, role, enabled, table] = await Promise.all([
+  const [last, demoted, unknown, word, role, table] = await Promise.all([
     cauri(['user', 'disable', String(first), '--json']),
     cauri(['user', 'roles', String(first), 'BUYER', '--json']),
     cauri(['user', 'enable', '999999', '--json']),
     cauri(['user', 'disable', 'awa', '--json']),
     cauri(['user', 'roles', String(first), 'KING']),
-    cauri(['user', 'enable', '+237670000003'], { LANG: 'fr_FR.UTF-8' }),
     cauri(['user', 'list'], { LANG: 'fr_FR.UTF-8' }),
   ])
+  // Only now: with a second administrator the first is not the last one.
+  const enabled = await cauri(['user', 'enable', '+237670000003'], { LANG: 'fr_FR.UTF-8' })
   expect([last.code, demoted.code, unknown.code, word.code, role.code, enabled.code]).toEqual([
     3, 3, 3, 3, 2, 0,
   ])

@@ -1,5 +1,12 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { ensureOrganization, putMember, type MemberRole } from '../../src/identity/index.ts'
+import {
+  createKey,
+  ensureOrganization,
+  putMember,
+  revokeKey,
+  rotateKey,
+  type MemberRole,
+} from '../../src/identity/index.ts'
 import { advanceClock } from '../../src/platform/clock.ts'
 import { sql } from '../../src/platform/db.ts'
 import { DEMO_ORGANIZATION } from '../../src/wiring.ts'
@@ -146,6 +153,39 @@ test('an open stream ends when its session does, its role is gone or its person 
   expect([witness.ended(), nobody.ended()]).toEqual([false, false])
   witness.close()
   nobody.close()
+})
+
+test('a stream that a key opened ends when the key does, or the secret that opened it; and a key has so many', async () => {
+  const maker = { organization_id: demo, name: 'test', person_id: null }
+  const newKey = (service_account: string, expires_at: Date | null = null) =>
+    server.db.tx((tx) => {
+      const wanted = { service_account, scopes: ['bulk.read'], addresses: [], expires_at }
+      return createKey(tx, { key_mode: 'test' }, maker, wanted)
+    })
+  const [revoked, rotated, kept] = [await newKey('un'), await newKey('deux'), await newKey('trois')]
+  const brief = await newKey('quatre', new Date(Date.now() + 3_600_000))
+  const open = ({ secret }: { secret: string }) => stream('', bearer(secret))
+  const [first, second, third] = [await open(revoked), await open(rotated), await open(kept)]
+  const fourth = await open(brief)
+  expect([first, second, third, fourth].map(({ status }) => status)).toEqual([200, 200, 200, 200])
+  const gone = { code: 'AUTHENTICATION_REQUIRED', retry: false }
+  await server.db.tx((tx) => revokeKey(tx, maker, revoked.key.public_id))
+  expect(await broken(first)).toEqual(gone)
+  const next = await server.db.tx((tx) =>
+    rotateKey(tx, maker, { public_id: rotated.key.public_id, grace_s: 0 }),
+  )
+  expect(await broken(second)).toEqual(gone)
+  const renewed = await open(next)
+  expect(renewed.status).toBe(200)
+  await server.db.run(sql`
+    update identity_api_keys set created_at = cauri_now() - interval '2 hours', expires_at = cauri_now()
+    where public_id = ${brief.key.public_id}`)
+  expect(await broken(fourth)).toEqual(gone)
+  expect([third.ended(), renewed.ended()]).toEqual([false, false])
+  const more = [await open(kept), await open(kept)]
+  const beyond = await open(kept)
+  expect([beyond.status, await codeOf(beyond)]).toEqual([429, 'TOO_MANY_STREAMS'])
+  for (const one of [third, renewed, ...more]) one.close()
 })
 
 test('a person has so many streams open and no more, whatever opens them; one that closes makes room', async () => {

@@ -1,16 +1,12 @@
 import type { OutboundPool } from '../../platform/outbound.ts'
 import type { Submitted } from '../identity-check.ts'
+import { isBearer, openTokenKeeper, type Fetched, type TokenKeeper } from '../token-keeper.ts'
 import { MOST_BYTES, parseObject, readRefusal } from './shape.ts'
 
-export type Token = { readonly kind: 'token'; readonly value: string }
 /** Without a token nothing was handed over, whatever happened. */
 export type NoToken = Extract<Submitted, { kind: 'refused' | 'unsent' }>
 
-export type Tokens = {
-  readonly get: () => Promise<Token | NoToken>
-  /** The provider did not take this one: the next `get` asks for another, unless somebody did already. */
-  readonly drop: (value: string) => void
-}
+export type Tokens = TokenKeeper<NoToken>
 
 export type TokenOptions = {
   readonly pool: OutboundPool
@@ -21,32 +17,17 @@ export type TokenOptions = {
   readonly timeout_ms: number
 }
 
-/** A token lives 15 minutes; it is renewed three before, so that a slow sending of images does not outlive it. */
-const KEPT_MS = 12 * 60_000
+const LIVES_MS = 15 * 60_000
+/** Renewed so long before its end that a slow sending of images does not outlive it. */
+const MARGIN_MS = 3 * 60_000
 
-/** The token of POST /v3/token. One at a time: whoever comes while it is being fetched waits for the same one. */
-export function openTokens(options: TokenOptions, now: () => number = () => performance.now()): Tokens {
-  let kept: { readonly value: string; readonly until: number } | undefined
-  let coming: Promise<Token | NoToken> | undefined
-  const renew = async (): Promise<Token | NoToken> => {
-    const asked_at = now()
-    const fetched = await fetchToken(options)
-    if (fetched.kind === 'token') kept = { value: fetched.value, until: asked_at + KEPT_MS }
-    return fetched
-  }
-  return {
-    get: async () => {
-      if (kept !== undefined && now() < kept.until) return { kind: 'token', value: kept.value }
-      coming ??= renew().finally(() => {
-        coming = undefined
-      })
-      return coming
-    },
-    drop: (value) => {
-      if (kept?.value === value) kept = undefined
-    },
-  }
-}
+/** The token of POST /v3/token. */
+export const openTokens = (options: TokenOptions, now?: () => number): Tokens =>
+  openTokenKeeper({
+    fetch: () => fetchToken(options),
+    margin_ms: MARGIN_MS,
+    ...(now === undefined ? {} : { now }),
+  })
 
 async function fetchToken({
   pool,
@@ -54,7 +35,7 @@ async function fetchToken({
   partner_id,
   api_key,
   timeout_ms,
-}: TokenOptions): Promise<Token | NoToken> {
+}: TokenOptions): Promise<Fetched<NoToken>> {
   const answer = await pool.request({
     method: 'POST',
     path: `${base}/v3/token`,
@@ -73,10 +54,7 @@ async function fetchToken({
     return refusal.kind === 'refused' ? refusal : noToken(answer.status)
   }
   const value = parseObject(answer.body)?.['token']
-  // It goes into a header: nothing but the letters of a JWT.
-  return typeof value === 'string' && /^[\w.~+/=-]{1,8192}$/.test(value)
-    ? { kind: 'token', value }
-    : noToken(200)
+  return isBearer(value) ? { kind: 'token', value, lives_ms: LIVES_MS } : noToken(200)
 }
 
 const noToken = (status: number): NoToken => ({

@@ -1,15 +1,9 @@
 import type { OutboundPool } from '../../platform/outbound.ts'
 import { MOST_BYTES, parseObject, unsent } from './shape.ts'
 import type { SmsAnswer } from '../sms.ts'
+import { isBearer, livesOf, openTokenKeeper, type Fetched, type TokenKeeper } from '../token-keeper.ts'
 
-/** A bearer token, or why there is none: then nothing was sent. */
-export type Token = { readonly kind: 'token'; readonly value: string } | SmsAnswer
-
-export type Tokens = {
-  readonly get: () => Promise<Token>
-  /** The provider did not take this one: the next `get` asks for another, unless somebody did already. */
-  readonly drop: (value: string) => void
-}
+export type Tokens = TokenKeeper<SmsAnswer>
 
 export type TokenOptions = {
   readonly pool: OutboundPool
@@ -20,39 +14,14 @@ export type TokenOptions = {
   readonly timeout_ms: number
 }
 
-/** Renewed this long before its end, so that a call on its way does not meet it. */
+/** Renewed this long before its end. */
 const MARGIN_MS = 60_000
 /** Where the answer does not say; Orange's lives 3,600 s. */
 const DEFAULT_S = 3_600
 
-/**
- * The token of Orange's API: POST /oauth/v3/token, client credentials (Basic). One at a time: whoever comes while it
- * is being fetched waits for the same one.
- */
-export function openTokens(options: TokenOptions): Tokens {
-  let kept: { readonly value: string; readonly until: number } | undefined
-  let coming: Promise<Token> | undefined
-  const fetchToken = async (): Promise<Token> => {
-    const fetched = await askToken(options)
-    if (fetched.kind !== 'token') return fetched
-    kept = { value: fetched.value, until: performance.now() + fetched.lives_ms - MARGIN_MS }
-    return fetched
-  }
-  return {
-    get: async () => {
-      if (kept !== undefined && performance.now() < kept.until) return { kind: 'token', value: kept.value }
-      coming ??= fetchToken().finally(() => {
-        coming = undefined
-      })
-      return coming
-    },
-    drop: (value) => {
-      if (kept?.value === value) kept = undefined
-    },
-  }
-}
-
-type Fetched = { readonly kind: 'token'; readonly value: string; readonly lives_ms: number } | SmsAnswer
+/** The token of Orange's API: POST /oauth/v3/token, client credentials (Basic). */
+export const openTokens = (options: TokenOptions): Tokens =>
+  openTokenKeeper({ fetch: () => askToken(options), margin_ms: MARGIN_MS })
 
 async function askToken({
   pool,
@@ -60,7 +29,7 @@ async function askToken({
   client_id,
   client_secret,
   timeout_ms,
-}: TokenOptions): Promise<Fetched> {
+}: TokenOptions): Promise<Fetched<SmsAnswer>> {
   const basic = Buffer.from(`${client_id}:${client_secret}`).toString('base64')
   const answer = await pool.request({
     method: 'POST',
@@ -80,14 +49,6 @@ async function askToken({
     return unsent('no token: the credentials are refused', true)
   const body = answer.status === 200 ? parseObject(answer.body) : undefined
   const value = body?.['access_token']
-  // It goes into a header: nothing but what RFC 6750 allows in one.
-  if (typeof value !== 'string' || !/^[\w.~+/=-]{1,4096}$/.test(value))
-    return unsent(`no token: an answer that cannot be used (${answer.status})`)
-  return { kind: 'token', value, lives_ms: livesOf(body?.['expires_in']) }
-}
-
-/** Seconds, as a number or as text; a life that makes no sense counts as the usual one. */
-function livesOf(expires_in: unknown): number {
-  const seconds = Number(expires_in)
-  return (seconds > 0 && seconds <= 86_400 ? seconds : DEFAULT_S) * 1_000
+  if (!isBearer(value)) return unsent(`no token: an answer that cannot be used (${answer.status})`)
+  return { kind: 'token', value, lives_ms: livesOf(body?.['expires_in'], DEFAULT_S) }
 }

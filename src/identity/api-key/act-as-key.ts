@@ -34,10 +34,16 @@ export async function actAsKey(
   const key = await readKey(db, identity, presented)
   if (rule.of !== 'organization' || !rule.key || !key.scopes.includes(action))
     throw new Refusal('NOT_ALLOWED')
-  const { organization_id, public_id, people } = key
+  const { organization_id, public_id, people, hash } = key
   if (presented.organization !== undefined && presented.organization !== String(organization_id))
     throw new Refusal('ORGANIZATION_NOT_FOUND')
-  return { kind: 'organization', organization_id, name: keyName(public_id), behind: people }
+  return {
+    kind: 'organization',
+    organization_id,
+    name: keyName(public_id),
+    behind: people,
+    secret_hash: hash,
+  }
 }
 
 /** A key as the audit trail names it. */

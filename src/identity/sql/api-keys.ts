@@ -131,6 +131,8 @@ export const listKeys = (
 
 export type PresentedKey = {
   readonly public_id: string
+  /** Of the secret. */
+  readonly hash: Buffer
   readonly organization_id: bigint
   readonly mode: KeyMode
   readonly scopes: readonly string[]
@@ -150,7 +152,7 @@ export const findPresented = async (
   throttled: Buffer,
 ): Promise<{ readonly key: PresentedKey | undefined; readonly wait_s: number }> => {
   const { wait_s, ...key } = await db.one<PresentedKey & { readonly wait_s: number }>(sql`
-    select k.public_id, k.organization_id, k.mode, k.scopes, k.addresses,
+    select k.public_id, s.hash, k.organization_id, k.mode, k.scopes, k.addresses,
       k.revoked_at is null and (k.expires_at is null or k.expires_at > cauri_now())
         and (s.expires_at is null or s.expires_at > cauri_now()) as is_good,
       array_remove(array[k.created_person_id, s.created_person_id], null) as people,
@@ -164,6 +166,18 @@ export const findPresented = async (
   const people = key.people.map(BigInt)
   return { key: (key.public_id as string | null) === null ? undefined : { ...key, people }, wait_s }
 }
+
+/** Which of these secrets are good now, and what each may do. */
+export const listGood = (
+  db: Reader,
+  hashes: readonly Buffer[],
+): Promise<{ readonly hash: Buffer; readonly scopes: readonly string[] }[]> =>
+  db.many(sql`
+    select s.hash, k.scopes
+    from identity_api_key_secrets s join identity_api_keys k on k.public_id = s.public_id
+    where s.hash = any (${[...hashes]}::bytea[]) and k.revoked_at is null
+      and (k.expires_at is null or k.expires_at > cauri_now())
+      and (s.expires_at is null or s.expires_at > cauri_now())`)
 
 /** Once a minute; who finds the row taken leaves it to the other. */
 export const touchKey = (db: Db, public_id: string, address: string): Promise<number> =>

@@ -42,8 +42,8 @@ export const edge = {
   TOO_MANY_REQUESTS: { status: 429, en: 'Too many requests', fr: 'Trop de requêtes' },
   TOO_MANY_STREAMS: {
     status: 429,
-    en: 'Too many event streams are open for this person; close one',
-    fr: 'Trop de flux d’événements sont ouverts pour cette personne ; fermez-en un',
+    en: 'You have too many event streams open; close one',
+    fr: 'Vous avez trop de flux d’événements ouverts ; fermez-en un',
   },
   IDEMPOTENCY_KEY_INVALID: {
     status: 400,
