@@ -58,7 +58,7 @@ export function totalOf(runs: readonly Kept[]): Totals {
 /** The longest that was seen. */
 const WORST = /_max_ms$/
 /** Rates, shares, limits and counts of kinds. */
-const LAST = /a minute|a second|_s$|_ms$|_us$|_mb$|_percent|^crash points$/
+const LAST = /a minute|a second|_s$|_ms$|_us$|_mb$|_p$|_percent|^accounts$|^load|at_once|^crash points$/
 
 function notSums(runs: readonly Result['figures'][]): Record<string, number> {
   const found: Record<string, number> = {}

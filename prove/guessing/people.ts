@@ -53,6 +53,9 @@ export async function enrol(db: Db, count: number): Promise<readonly Somebody[]>
 /** A phone of the same plan that nobody has. */
 export const nobody = (i: number): string => `+2376${95_000_000 + i}`
 
+/** Another that nobody has yet: he is going to register. */
+export const newcomer = (i: number): string => `+2376${85_000_000 + i}`
+
 /** Gives each of them a new code; answers how many could have one. */
 export async function giveCodes(
   db: Db,

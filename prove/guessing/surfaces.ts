@@ -1,7 +1,16 @@
 import type { Identity } from '../../src/identity/index.ts'
 import { advanceClock } from '../../src/platform/clock.ts'
 import type { Db } from '../../src/platform/db.ts'
-import { elsewhere, giveCodes, nobody, otherThan, signIn, type Codes, type Somebody } from './people.ts'
+import {
+  elsewhere,
+  giveCodes,
+  newcomer,
+  nobody,
+  otherThan,
+  signIn,
+  type Codes,
+  type Somebody,
+} from './people.ts'
 
 export type Request = {
   readonly path: string
@@ -18,21 +27,37 @@ export type Scene = {
   readonly codes: Codes
 }
 
+/** How the two answers begin. */
+export type Tells = { readonly known: string; readonly unknown: string }
+
 export type Surface = {
   readonly what: string
   /** Pairs that go on side by side. */
   readonly at_once: number
+  /** The answers tell, and the contract says so: these two and no others. */
+  readonly tells?: Tells
   /** One pair for each of these people; `from` numbers the first. */
   readonly pairsOf: (scene: Scene, people: readonly Somebody[], from: number) => Promise<readonly Pair[]>
 }
 
-export const surfaceNames = ['login', 'request', 'confirm', 'code'] as const
+export const surfaceNames = ['login', 'register', 'request', 'confirm', 'code', 'verify', 'resend'] as const
 export type SurfaceName = (typeof surfaceNames)[number]
 
 const post = (path: string, body: Request['body'], headers: Request['headers'] = elsewhere()): Request => ({
   path: `/api/auth/${path}`,
   headers,
   body,
+})
+
+/** Neither names anybody but who is signed in: that a stranger writes a number must change nothing. */
+const byStranger = (path: string, more: Request['body']): Surface => ({
+  what: `${path} by a stranger who writes a phone that somebody has, and one that nobody has`,
+  at_once: 1,
+  pairsOf: async (_, people, from) =>
+    people.map(({ phone_number }, i) => ({
+      known: post(path, { ...more, phone_number }),
+      unknown: post(path, { ...more, phone_number: nobody(from + i) }),
+    })),
 })
 
 /** More than an hour: limits of an hour begin again, codes of before are too old. */
@@ -47,6 +72,25 @@ export const surfaces: Readonly<Record<SurfaceName, Surface>> = {
       return people.map(({ phone_number }, i) => ({
         known: post('login', body(phone_number)),
         unknown: post('login', body(nobody(from + i))),
+      }))
+    },
+  },
+  register: {
+    what: 'a registration: of a phone that somebody has, and of one that nobody has',
+    at_once: 1,
+    tells: { known: '409', unknown: '201' },
+    pairsOf: async (_, people, from) => {
+      const named = { first_name: 'Awa', last_name: 'Diop', role: 'BUYER' }
+      const password = 'goyave rose 9 du quai'
+      const body = (phone_number: string) => ({
+        ...named,
+        phone_number,
+        password,
+        password_confirmation: password,
+      })
+      return people.map(({ phone_number }, i) => ({
+        known: post('register', body(phone_number)),
+        unknown: post('register', body(newcomer(from + i))),
       }))
     },
   },
@@ -90,4 +134,6 @@ export const surfaces: Readonly<Record<SurfaceName, Surface>> = {
       })
     },
   },
+  verify: byStranger('verify-phone', { verification_code: '123456' }),
+  resend: byStranger('resend-verification', {}),
 }

@@ -23,8 +23,8 @@ export type Site = {
   readonly close: () => Promise<void>
 }
 
-/** Opens a site in a folder of its own, which `close` removes with every process. */
-export async function openSite(): Promise<Site> {
+/** Opens a site in a folder of its own, which `close` removes with every process. `settings` are more of PostgreSQL's own. */
+export async function openSite(settings: Readonly<Record<string, string>> = {}): Promise<Site> {
   const folder = mkdtempSync(join(tmpdir(), 'cauri-load-'))
   chmodSync(folder, 0o711) // the database may run as another user
   const closing: (() => Promise<unknown>)[] = [
@@ -34,7 +34,7 @@ export async function openSite(): Promise<Site> {
     for (const one of closing.splice(0).toReversed()) await one()
   }
   try {
-    const postgres = await startPostgres({ home: join(folder, 'database') })
+    const postgres = await startPostgres({ home: join(folder, 'database'), settings })
     closing.push(() => postgres.stop())
     await migrate(postgres.url)
     const db = await openAs(postgres.url, 'cauri_worker', { max: 4, name: 'cauri prove' })

@@ -1,6 +1,7 @@
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import {
   findPersonByPhone,
+  forgiveCodes,
   giveRoles,
   listPeople,
   personRoles,
@@ -42,6 +43,9 @@ export const user: Group = (program) => {
   ofPerson(leaf(group, 'reset-mfa', 'take the second factor away from somebody who has lost it')).action(
     act(resetSecondFactor, { en: 'has no second factor', fr: 'n’a pas de second facteur' }),
   )
+  ofPerson(
+    leaf(group, 'unlock', 'forget the wrong codes in a row of somebody whose codes are locked'),
+  ).action(act(forgiveCodes, { en: 'may try the next code', fr: 'peut essayer le prochain code' }))
   ofPerson(leaf(group, 'roles', 'give a person exactly these roles'))
     .argument('<roles...>', personRoles.join(', '), readRoles)
     .action((who: string, roles: readonly PersonRole[], options: ByOptions) =>

@@ -1,8 +1,10 @@
 import { record } from '../audit/index.ts'
 import type { Tx } from '../platform/db.ts'
 import { Refusal } from '../platform/errors.ts'
+import { purposes } from './identity.ts'
 import { isPrivileged, personName, sameRoles, type Person, type PersonRole } from './person.ts'
 import * as q from './sql/admin.ts'
+import { clearFailures } from './sql/codes.ts'
 import { findPerson, lockPerson } from './sql/people.ts'
 import { deleteFactor } from './sql/second-factors.ts'
 import { endSessions, forgetStepUps } from './sql/sessions.ts'
@@ -79,6 +81,19 @@ export async function giveRoles(
     before: { roles: person.roles },
     after: { roles: of.roles },
   })
+}
+
+/**
+ * Forgets the wrong codes in a row of somebody whose codes a stranger has used up: the next code that is sent may be tried. The
+ * limits of codes and of everybody stay. Answers whether there were any. Refuses PERSON_NOT_FOUND.
+ */
+export async function forgiveCodes(tx: Tx, by: Changer, person_id: bigint): Promise<boolean> {
+  const { person } = await lockForChange(tx, by, person_id)
+  let forgiven = 0
+  for (const purpose of purposes) forgiven += await clearFailures(tx, { person_id: person.id, purpose })
+  if (forgiven === 0) return false
+  await record(tx, { actor: by.name, action: 'code.forgiven', subject: personName(person.id) })
+  return true
 }
 
 /**

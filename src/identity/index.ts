@@ -32,7 +32,7 @@ export {
 } from './person.ts'
 export { type Cost as PasswordCost } from './password/hash.ts'
 export { attest, createAdministrator, createPerson, type Attested } from './register.ts'
-export { giveRoles, resetSecondFactor, setActive, type Changer } from './administer.ts'
+export { forgiveCodes, giveRoles, resetSecondFactor, setActive, type Changer } from './administer.ts'
 export { findListed, listPeople, type ListedPerson, type PeopleFilter } from './sql/admin.ts'
 export { rotateKeys, type Rotated } from './reseal.ts'
 export { erasePerson, exportPerson, type PersonExport } from './privacy.ts'

@@ -208,6 +208,18 @@ test('under a new key what another has sealed is sealed again, and the old one m
   expect(await acts('signing_key.rotated')).toMatchObject([{}, { actor: 'binta' }, {}])
 })
 
+test('codes that a stranger has locked are opened by the operator, once', async () => {
+  const unlock = () => cauri(['user', 'unlock', String(first), '--json'])
+  await fresh.db.run(sql`
+    insert into identity_code_failures (person_id, purpose, failures) values (${first}, 'VERIFY_PHONE', 20)`)
+  expect((await unlock()).code).toBe(0)
+  expect((await unlock()).code).toBe(0)
+  expect(await acts('code.forgiven')).toHaveLength(1)
+  expect(await fresh.db.many(sql`select 1 from identity_code_failures where person_id = ${first}`)).toEqual(
+    [],
+  )
+})
+
 test('a lost second factor is taken away by the operator, and with it the sign-ins', async () => {
   const reset = () => cauri(['user', 'reset-mfa', String(first), '--json'])
   expect((await reset()).code).toBe(0)
