@@ -88,8 +88,7 @@ export async function runSchedule(site: Site, seed: number, n: number, deciding 
   const played = await play({ ...common, twists })
   const lost_commits = cast.reduce((sum, _, slot) => sum + (site.slots[slot]?.lost() ?? 0), 0)
 
-  await letGoOn(scene)
-  await approveTheRest(scene)
+  await letAllGoOn(scene)
   const last = enter({ ...worker, name: 'worker after' }, 0)
   start(last, (db) => workToTheEnd(scene, db, last))
   await play({ ...common, twists: QUIET })
@@ -104,6 +103,9 @@ export async function runSchedule(site: Site, seed: number, n: number, deciding 
     findings,
   }
 }
+
+/** What was stopped, and what still waits for a second person. */
+const letAllGoOn = (scene: Scene): Promise<void> => letGoOn(scene).then(() => approveTheRest(scene))
 
 const wordsOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 

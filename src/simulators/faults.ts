@@ -6,6 +6,8 @@ import type { MailFault, MailStep } from './mail/fault-kinds.ts'
 import { isSmsFault, smsFaults } from './sms/fault-kinds.ts'
 import type { SmsStrike } from './sms/fault-kinds.ts'
 import { actsAt as actsAtSmileId, isSmileIdFault, mayAct, smileIdFaults } from './smile-id/fault-kinds.ts'
+import { actsAtMtn, isMtnFault, mtnFaults } from './mtn-momo/fault-kinds.ts'
+import type { MtnOperation, MtnStrike } from './mtn-momo/fault-kinds.ts'
 import type { SmileIdOperation, SmileIdStrike } from './smile-id/fault-kinds.ts'
 
 /** Where in a payment a fault acts. `all`: the single call that does everything. */
@@ -53,9 +55,12 @@ const smileIdFaultsByPlace = Object.entries(smileIdFaults)
   .map(([kind, places]) => `${kind} (${places.join(', ')})`)
   .join('; ')
 
+const PLAIN: readonly string[] = ['payout', 'status', 'any']
+const operationsOf: Readonly<Record<string, readonly string[]>> = { 'mtn-momo': [...PLAIN, 'token'] }
+
 const ruleSchema = z
   .strictObject({
-    rail: z.enum(['mojaloop', 'sms', 'mail', 'smile-id']).default('mojaloop'),
+    rail: z.enum(['mojaloop', 'sms', 'mail', 'smile-id', 'mtn-momo']).default('mojaloop'),
     operation: z.enum(['payout', 'status', 'any', 'submit', 'upload', 'token', 'callback']).default('payout'),
     kind: z.string(),
     /** End of the payee's number. */
@@ -91,8 +96,18 @@ const ruleSchema = z
         message: `not a fault of Smile ID at that operation; there are ${smileIdFaultsByPlace}`,
         path: ['kind'],
       })
-    if (rule.rail !== 'smile-id' && !['payout', 'status', 'any'].includes(rule.operation))
-      ctx.addIssue({ code: 'custom', message: 'payout, status or any', path: ['operation'] })
+    if (rule.rail === 'mtn-momo' && !isMtnFault(rule.kind))
+      ctx.addIssue({
+        code: 'custom',
+        message: `not a fault of MTN MoMo; one of ${Object.keys(mtnFaults).join(', ')}`,
+        path: ['kind'],
+      })
+    if (rule.rail !== 'smile-id' && !(operationsOf[rule.rail] ?? PLAIN).includes(rule.operation))
+      ctx.addIssue({
+        code: 'custom',
+        message: `one of ${(operationsOf[rule.rail] ?? PLAIN).join(', ')}`,
+        path: ['operation'],
+      })
     if (rule.rail === 'mojaloop' && !faultKinds.includes(rule.kind) && !scenarios.has(rule.kind))
       ctx.addIssue({
         code: 'custom',
@@ -130,6 +145,8 @@ export type Faults = {
   readonly strikeMail: (step: MailStep, to: string) => MailFault | undefined
   /** The same for Smile ID; `job_id` is the client's, empty where none is known. */
   readonly strikeSmileId: (operation: SmileIdOperation, job_id: string) => SmileIdStrike | undefined
+  /** The same for MTN MoMo; `number` is empty where none is known. */
+  readonly strikeMtn: (operation: MtnOperation, number: string) => MtnStrike | undefined
 }
 
 /**
@@ -148,6 +165,18 @@ export function openFaults(seed = 1): Faults {
         struck = rule
       }
     return struck
+  }
+  const struck = <K extends string>(
+    of: Fault['rail'],
+    isKind: (kind: string) => kind is K,
+    acts: (kind: K, named: string) => boolean,
+    party: string,
+  ): Hit<K> | undefined => {
+    const rule = pick(
+      ({ rail, kind, operation }) => rail === of && isKind(kind) && acts(kind, operation),
+      party,
+    )
+    return rule === undefined || !isKind(rule.kind) ? undefined : hitBy(rule, rule.kind)
   }
   return {
     add: (input) => {
@@ -168,32 +197,21 @@ export function openFaults(seed = 1): Faults {
       const rule = pick((one) => one.rail === 'mojaloop' && actsAt(one, step), party)
       return rule === undefined ? undefined : strikeOf(rule)
     },
-    strikeSms: (step, number) => {
-      const rule = pick(
-        ({ rail, kind }) => rail === 'sms' && isSmsFault(kind) && smsFaults[kind] === step,
-        number,
-      )
-      return rule === undefined || !isSmsFault(rule.kind) ? undefined : { kind: rule.kind, hit: rule.hits }
-    },
-    strikeMail: (step, to) => {
-      const rule = pick(
-        ({ rail, kind }) => rail === 'mail' && isMailFault(kind) && mailFaults[kind] === step,
-        to,
-      )
-      return rule === undefined || !isMailFault(rule.kind) ? undefined : rule.kind
-    },
-    strikeSmileId: (at, job_id) => {
-      const rule = pick(
-        ({ rail, kind, operation }) =>
-          rail === 'smile-id' && isSmileIdFault(kind) && actsAtSmileId(kind, operation, at),
-        job_id,
-      )
-      if (rule === undefined || !isSmileIdFault(rule.kind)) return undefined
-      const { kind, hits: hit, delay_s } = rule
-      return { kind, hit, ...(delay_s === undefined ? {} : { delay_s }) }
-    },
+    strikeSms: (step, number) => struck('sms', isSmsFault, (kind) => smsFaults[kind] === step, number),
+    strikeMail: (step, to) => struck('mail', isMailFault, (kind) => mailFaults[kind] === step, to)?.kind,
+    strikeSmileId: (at, job_id) =>
+      struck('smile-id', isSmileIdFault, (kind, named) => actsAtSmileId(kind, named, at), job_id),
+    strikeMtn: (at, number) =>
+      struck('mtn-momo', isMtnFault, (kind, named) => actsAtMtn(kind, named, at), number),
   }
 }
+
+type Hit<K> = { readonly kind: K; readonly hit: number; readonly delay_s?: number }
+const hitBy = <K>({ hits: hit, delay_s }: Fault, kind: K): Hit<K> => ({
+  kind,
+  hit,
+  ...(delay_s === undefined ? {} : { delay_s }),
+})
 
 const whatIsWrong = ({
   path,
@@ -237,8 +255,5 @@ function counts(rule: Fault & { readonly calls: Map<string, number> }, party: st
 function strikeOf(rule: Fault): Strike {
   const code = AS_SCENARIO[rule.kind] ?? (scenarios.has(rule.kind) ? rule.kind : undefined)
   if (code !== undefined) return { kind: 'scenario', code }
-  const kind = rule.kind as CallFault | 'status_endpoint_lies'
-  return rule.delay_s === undefined
-    ? { kind, hit: rule.hits }
-    : { kind, hit: rule.hits, delay_s: rule.delay_s }
+  return hitBy(rule, rule.kind as CallFault | 'status_endpoint_lies')
 }

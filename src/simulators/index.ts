@@ -22,6 +22,7 @@ import { scenarioOf } from './mojaloop/magic.ts'
 import { openModels } from './mojaloop/models.ts'
 import { openSdk } from './mojaloop/sdk.ts'
 import type { World } from './mojaloop/world.ts'
+import { openMtnMomo } from './mtn-momo/server.ts'
 import { defaultSettings, mergeSettings } from './settings.ts'
 import type { Settings, SettingsPatch } from './settings.ts'
 import { openSmileId } from './smile-id/server.ts'
@@ -37,7 +38,7 @@ export type SimulatorOptions = {
   readonly simulator_port: number
   /** Mail; a free one when absent. */
   readonly mail_port?: number
-  /** Where the durable log lives (`paid.jsonl`, `sms.jsonl`, `mail.jsonl`, `smile-id.jsonl`). */
+  /** Where the durable log lives (`paid.jsonl`, `sms.jsonl`, `mail.jsonl`, `smile-id.jsonl`, `mtn-momo.jsonl`). */
   readonly folder: string
   readonly settings?: SettingsPatch
   /** Seed of the injected faults that name none (1). */
@@ -61,7 +62,7 @@ export type Simulators = {
 
 /**
  * Starts the sandbox's outside world: the Mojaloop SDK scheme adapter, the hub behind it, a mail server, and on one
- * port the control API, the providers of SMS (`/sms/`) and Smile ID (`/smile-id/`). What was really paid, sent or checked is rebuilt from the logs in `folder`. Throws when a port stays taken, naming it and its variable.
+ * port the control API, the providers of SMS (`/sms/`), Smile ID (`/smile-id/`) and MTN MoMo (`/mtn/`). What was really paid, sent or checked is rebuilt from the logs in `folder`. Throws when a port stays taken, naming it and its variable.
  */
 export async function startSimulators(options: SimulatorOptions): Promise<Simulators> {
   const merged = mergeSettings(defaultSettings, options.settings ?? {})
@@ -70,15 +71,10 @@ export async function startSimulators(options: SimulatorOptions): Promise<Simula
   const { world, clock, log } = openWorld(options, () => settings)
   const inbox = openInbox()
   const prompts = openPrompts()
-  const phones = openPhones({ folder: options.folder, clock, inbox, settings: () => settings.sms })
   const boxes = openBoxes(options.folder, clock, inbox)
   const mail = openMailServer({ boxes, faults: world.faults })
-  const smile_id = openSmileId({
-    folder: options.folder,
-    clock,
-    faults: world.faults,
-    settings: () => settings['smile-id'],
-  })
+  const { folder } = options
+  const { phones, smile_id, mtn } = openProviders({ folder, clock, world, inbox, settings: () => settings })
   const sdk = openSdk(world)
   const servers: Server[] = [sdk.server, openHubServer(world)]
   const control = openControl({
@@ -87,6 +83,7 @@ export async function startSimulators(options: SimulatorOptions): Promise<Simula
     prompts,
     sms: openSmsProviders({ clock, faults: world.faults, phones }),
     smile_id,
+    mtn,
     settings: () => settings,
     setSettings: (next, patch) => {
       settings = next
@@ -106,6 +103,7 @@ export async function startSimulators(options: SimulatorOptions): Promise<Simula
     log.close()
     phones.close()
     smile_id.close()
+    mtn.close()
     boxes.close()
   }
   try {
@@ -119,6 +117,23 @@ export async function startSimulators(options: SimulatorOptions): Promise<Simula
   } catch (error) {
     await close()
     throw error
+  }
+}
+
+type Around = {
+  readonly folder: string
+  readonly clock: Clock
+  readonly world: World
+  readonly inbox: Inbox
+  readonly settings: () => Settings
+}
+
+/** Those that are served on the control API's port. */
+function openProviders({ folder, clock, world: { faults }, inbox, settings }: Around) {
+  return {
+    phones: openPhones({ folder, clock, inbox, settings: () => settings().sms }),
+    smile_id: openSmileId({ folder, clock, faults, settings: () => settings()['smile-id'] }),
+    mtn: openMtnMomo({ folder, clock, faults, settings: () => settings()['mtn-momo'] }),
   }
 }
 

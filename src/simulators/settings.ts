@@ -38,18 +38,28 @@ const smile_id = z.strictObject({
   unmatched: z.enum(['clear', 'error']),
 })
 
+const mtn_momo = z.strictObject({
+  /** From the order to its end, but for the numbers that end late or never. */
+  processing_ms: days_ms,
+  /** What the wallet that pays holds at first, and in which currency. */
+  float: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER),
+  currency: z.enum(['XAF', 'XOF', 'EUR']),
+})
+
 export const settingsSchema = z.strictObject({
   /** Phones answer their PIN prompts by themselves. */
   auto: z.boolean(),
   mojaloop,
   sms,
   'smile-id': smile_id,
+  'mtn-momo': mtn_momo,
 })
 
 export type Settings = z.output<typeof settingsSchema>
 export type MojaloopSettings = Settings['mojaloop']
 export type SmsSettings = Settings['sms']
 export type SmileIdSettings = Settings['smile-id']
+export type MtnSettings = Settings['mtn-momo']
 
 /** Any part of the settings; what is absent stays. */
 export type SettingsPatch = {
@@ -59,6 +69,7 @@ export type SettingsPatch = {
   }
   readonly sms?: Partial<SmsSettings>
   readonly 'smile-id'?: Partial<SmileIdSettings>
+  readonly 'mtn-momo'?: Partial<MtnSettings>
 }
 
 export const defaultSettings: Settings = {
@@ -75,6 +86,7 @@ export const defaultSettings: Settings = {
   },
   sms: { callback_url: null, receipt_delay_ms: 0 },
   'smile-id': { processing_ms: 0, review_ms: 0, unmatched: 'clear' },
+  'mtn-momo': { processing_ms: 0, float: 1_000_000_000, currency: 'XAF' },
 }
 
 /** Merges a patch, at every depth, and checks the result. Gives the new settings, or a sentence per fault. */

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Outbound, OutboundPool } from '../../platform/outbound.ts'
 import type { Sms, SmsAnswer, SmsProvider, SmsReceipt } from '../sms.ts'
 import { openTokens } from './orange-token.ts'
-import { openPace } from './pace.ts'
+import { openPace } from '../pace.ts'
 import { asId, asObject, MOST_BYTES, parseObject, refused, unknown, unsent, withoutAnswer } from './shape.ts'
 
 /**

@@ -1,9 +1,10 @@
 import { doneAt } from '../mojaloop/hub-records.ts'
+import type { MtnPayment } from '../mtn-momo/payments.ts'
 import type { Refund, Transfer } from '../mojaloop/hub-records.ts'
 
 /** One movement of money in the outside world; `amount` without fee. */
 export type Payment = {
-  readonly rail: 'mojaloop'
+  readonly rail: 'mojaloop' | 'mtn-momo'
   readonly operation: 'payout' | 'refund'
   readonly reference: string
   readonly party: string
@@ -21,13 +22,49 @@ export const isRefund = (entry: Transfer | Refund): entry is Refund => 'of' in e
 export const transferOf = (entry: Transfer | Refund): Transfer => (isRefund(entry) ? entry.of : entry)
 const timeOf = (entry: Transfer | Refund): number => (isRefund(entry) ? entry.at : doneAt(entry))
 
+type Filter = { readonly since?: string; readonly rail?: string; readonly reference?: string }
+
+/** How a rail's entries are read. */
+type Reading<T> = {
+  readonly timeOf: (entry: T) => number
+  readonly referenceOf: (entry: T) => string
+  readonly viewOf: (entry: T) => Payment
+}
+
+/** What was paid through Mojaloop: all there is without `rail`. */
+export const listPaid = (paid: readonly (Transfer | Refund)[], filter: Filter): PaidPage | string =>
+  filter.rail === undefined || filter.rail === 'mojaloop'
+    ? pageOf(paid, filter, {
+        timeOf,
+        referenceOf: (entry) => transferOf(entry).id,
+        viewOf: paymentOf,
+      })
+    : pageOf([], filter, { timeOf, referenceOf: () => '', viewOf: paymentOf })
+
+/** What was paid through MTN MoMo. */
+export const listMtnPaid = (paid: readonly MtnPayment[], filter: Filter): PaidPage | string =>
+  pageOf(paid, filter, {
+    timeOf: (one) => one.ends_at ?? one.at,
+    referenceOf: (one) => one.reference,
+    viewOf: (one) => ({
+      rail: 'mtn-momo',
+      operation: 'payout',
+      reference: one.reference,
+      party: one.end.status === 'SUCCESSFUL' ? one.end.party : one.party,
+      amount: one.end.status === 'SUCCESSFUL' ? one.end.amount : one.amount,
+      currency: one.currency,
+      at: new Date(one.ends_at ?? one.at).toISOString(),
+    }),
+  })
+
 /**
  * A page of what was paid, oldest first. `since` is the `next` of an earlier page (a place in the log) or an ISO time.
  * `next` is null on the last page. Gives a sentence when `since` is neither.
  */
-export function listPaid(
-  paid: readonly (Transfer | Refund)[],
-  filter: { readonly since?: string; readonly rail?: string; readonly reference?: string },
+function pageOf<T>(
+  paid: readonly T[],
+  filter: Filter,
+  { timeOf: at, referenceOf, viewOf }: Reading<T>,
 ): PaidPage | string {
   const { since = '0', reference } = filter
   const is_place = /^\d{1,15}$/.test(since)
@@ -37,10 +74,9 @@ export function listPaid(
   let i = is_place ? Number(since) : 0
   for (; i < paid.length && payments.length < PAGE; i++) {
     const entry = paid[i]
-    if (entry === undefined || timeOf(entry) < time) continue
-    if (reference !== undefined && transferOf(entry).id !== reference) continue
-    if (filter.rail !== undefined && filter.rail !== 'mojaloop') continue
-    payments.push(paymentOf(entry))
+    if (entry === undefined || at(entry) < time) continue
+    if (reference !== undefined && referenceOf(entry) !== reference) continue
+    payments.push(viewOf(entry))
   }
   return { payments, next: i < paid.length ? String(i) : null }
 }

@@ -5,13 +5,14 @@ import type { Faults } from '../faults.ts'
 import { JSON_TYPE, openServer, send } from '../http.ts'
 import type { Exchange } from '../http.ts'
 import type { Hub } from '../mojaloop/hub.ts'
+import type { MtnMomo } from '../mtn-momo/server.ts'
 import type { SmileId } from '../smile-id/server.ts'
 import type { SmsProviders } from '../sms/providers.ts'
 import { mergeSettings } from '../settings.ts'
 import type { Settings } from '../settings.ts'
 import type { Inbox } from './inbox.ts'
 import { PAGE_HTML } from './page.ts'
-import { listPaid, listWallets, paymentOf } from './paid.ts'
+import { listMtnPaid, listPaid, listWallets, paymentOf } from './paid.ts'
 import { sendProblem } from './problem.ts'
 import type { Prompts } from './prompts.ts'
 
@@ -26,6 +27,7 @@ export type Controlled = {
   /** Served on this port too. */
   readonly sms: SmsProviders
   readonly smile_id: SmileId
+  readonly mtn: MtnMomo
   readonly settings: () => Settings
   readonly setSettings: (settings: Settings, patch: unknown) => void
   /** Moves every clock of the sandbox; resolves when they all have moved. */
@@ -84,7 +86,8 @@ export function openControl(controlled: Controlled): Server {
 }
 
 function serve(controlled: Controlled, exchange: Exchange): void | Promise<void> {
-  if (controlled.sms.serve(exchange) || controlled.smile_id.serve(exchange)) return
+  const { sms, smile_id, mtn } = controlled
+  if (sms.serve(exchange) || smile_id.serve(exchange) || mtn.serve(exchange)) return
   const path = exchange.path === '/' ? '/_sim' : exchange.path.replace(/\/$/, '')
   const methods = routes[path]
   if (methods !== undefined) {
@@ -148,10 +151,10 @@ function getInbox({ inbox }: Controlled, exchange: Exchange): void {
   if (filter !== undefined) answer(exchange, 200, { messages: inbox.list(filter) })
 }
 
-function getPaid({ hub }: Controlled, exchange: Exchange): void {
+function getPaid({ hub, mtn }: Controlled, exchange: Exchange): void {
   const filter = readFilter(exchange, ['rail', 'since', 'reference'])
   if (filter === undefined) return
-  const page = listPaid(hub.paid, filter)
+  const page = filter['rail'] === 'mtn-momo' ? listMtnPaid(mtn.paid(), filter) : listPaid(hub.paid, filter)
   if (typeof page === 'string') sendProblem(exchange, 'VALIDATION_FAILED', page)
   else answer(exchange, 200, page)
 }
