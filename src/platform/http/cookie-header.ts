@@ -7,7 +7,7 @@ import type { FastifyRequest } from 'fastify'
 export const SECURE = '__Host-cauri'
 export const PLAIN = 'cauri'
 
-/** The values that a Cookie header has for a name. */
+/** The values that a Cookie header has for a name: all of them, for a parser that keeps one would hide that there are two. */
 export const valuesOf = (header: string | undefined, name: string): readonly string[] =>
   (header ?? '').split(';').flatMap((pair) => {
     const at = pair.indexOf('=')
