@@ -144,7 +144,9 @@ const takeOver: Make = (random) => {
       const token = (await store.currentToken(tx, connection)) + (hours > 1 ? 1n : 0n)
       const adopted = await store.adoptPursuits(tx, connection, token, after)
       const sends = await store.selectInterrupted(tx, connection, token)
-      return [adopted, sends.map((s) => [placeOf(site, s.batch_id), s.seq, s.attempt, s.rail_reference])]
+      // By their numbers, which lines that go astray in one transaction get in no particular order.
+      const told = sends.map((s) => [placeOf(site, s.batch_id), s.seq, s.attempt, s.rail_reference] as const)
+      return [adopted, told.toSorted(([a, m], [b, n]) => (a === b ? m - n : a - b))]
     })
 }
 
